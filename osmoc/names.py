@@ -1,0 +1,31 @@
+"""Names as the language and as Kubernetes have them."""
+
+import re
+from hashlib import sha256
+from typing import Final
+
+NAME: Final = re.compile(r"[a-zA-Z]([a-zA-Z0-9_-]*[a-zA-Z0-9])?")
+LABEL_VALUE: Final = re.compile(r"[A-Za-z0-9]([-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?")
+LABEL_KEY: Final = re.compile(
+    r"(?:([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)/)?([A-Za-z0-9]([-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?)"
+)
+VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+SECRET_KEY: Final = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+
+# A path that stands in a manifest: nothing that a template engine, a shell or Kubernetes reads otherwise.
+SAFE_PATH: Final = re.compile(r"/[A-Za-z0-9._@%+=,~ /-]*")
+
+LONGEST_NAME: Final = 64
+LONGEST_LABEL: Final = 63
+
+
+def kubernetes_name(name: str) -> str:
+    """A name of the language as Kubernetes writes it: lower case, dashes, at most 63 characters."""
+    return name.lower().replace("_", "-")[:LONGEST_LABEL].rstrip("-")
+
+
+def fit(name: str, length: int) -> str:
+    """`name` as it is, or cut to `length` characters of which the last eight tell it from others."""
+    if len(name) <= length:
+        return name
+    return f"{name[: length - 9].rstrip('-')}-{sha256(name.encode()).hexdigest()[:8]}"

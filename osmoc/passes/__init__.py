@@ -1,0 +1,1 @@
+"""One module per pass; each exports one function with the name of its module."""

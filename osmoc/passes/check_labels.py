@@ -1,0 +1,38 @@
+"""Labels of the workflow and of `--label`: their form, and those that are not the user's to set."""
+
+from collections.abc import Mapping
+
+from osmoc import codes
+from osmoc.diagnostics import Diagnostics
+from osmoc.names import LABEL_KEY, LABEL_VALUE
+from osmoc.source import Span
+from osmoc.spec import Workflow
+from osmoc.yamltree import Tree
+
+_OWNED = ("osmo.", "workflows.argoproj.io/", "batch.kubernetes.io/", "kai.scheduler/", "runai/", "kueue.x-k8s.io/")
+
+
+def check_labels(workflow: Workflow, given: Mapping[str, str], tree: Tree, found: Diagnostics) -> None:
+    for key, value in workflow.labels.items():
+        path = ("workflow", "labels", key)
+        _check(key, value, tree.key(path), tree.span(path), found)
+    for key, value in given.items():
+        _check(key, value, None, None, found)
+    if len({**workflow.labels, **given}) > 16 >= len(workflow.labels):
+        found.add(codes.BAD_LABEL, None, "more than 16 labels with those of --label")
+
+
+def _check(key: str, value: str, at_key: Span | None, at_value: Span | None, found: Diagnostics) -> None:
+    origin = "" if at_key else f" (--label {key}={value})"
+    if not LABEL_KEY.fullmatch(key):
+        help = "an optional prefix and `/`, then letters, digits, `-`, `_`, `.`, at most 63"
+        found.report(codes.BAD_LABEL, at_key, f"`{key[:80]}` cannot be the key of a label{origin}", help=help)
+    elif key.startswith(_OWNED) or key == "app.kubernetes.io/managed-by":
+        found.report(codes.SYSTEM_LABEL, at_key, f"the label `{key}` belongs to the system{origin}")
+    elif key.partition("/")[0].endswith(("kubernetes.io", "k8s.io")) and "/" in key:
+        found.report(codes.KUBERNETES_LABEL, at_key, f"the prefix of `{key}` is kept for Kubernetes itself{origin}")
+    if not value:
+        found.report(codes.BAD_LABEL, at_key, f"the label `{key}` has no value{origin}")
+    elif not LABEL_VALUE.fullmatch(value):
+        help = "letters, digits, `-`, `_`, `.`, at most 63"
+        found.report(codes.BAD_LABEL, at_value, f"`{value[:80]}` cannot be the value of a label{origin}", help=help)

@@ -1,0 +1,147 @@
+"""Special tokens: each stands in a task, has a form that is replaced, and names something that is there."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from osmoc import codes
+from osmoc.diagnostics import Diagnostics, advice, did_you_mean, listed
+from osmoc.spec import Task, TaskInput, Workflow
+from osmoc.tokens import Token, TokenKind, tokens_in
+from osmoc.yamltree import Path, Scalar, Tree
+
+_HALF: Final = re.compile(r"\{\{ *(input|host):")
+_BUCKET: Final = re.compile(r"[a-z]+://[^/]*\{\{")
+
+
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    """What the tokens of a task can name."""
+
+    task: Task
+    inputs: frozenset[str]
+    peers: tuple[str, ...]
+    others: frozenset[str]
+
+
+def check_tokens(workflow: Workflow, files: Mapping[Path, str], tree: Tree, found: Diagnostics) -> None:
+    every = frozenset(task.name for _, task in workflow.walk())
+    for _, tasks in workflow.walk_groups():
+        peers = tuple(task.name for _, task in tasks)
+        for where, task in tasks:
+            inputs = frozenset(item.task.rpartition(":")[2] for item in task.inputs if isinstance(item, TaskInput))
+            reach = _Reach(task, inputs, peers, every - set(peers))
+            _check_task(where, reach, tree, found)
+            for path, text in files.items():
+                if path[: len(where)] == where:
+                    for token in tokens_in(text):
+                        _check_token(token, (*path, "localpath"), 0, reach, tree, found)
+    _check_outside(tree, found)
+
+
+def _check_task(where: Path, reach: _Reach, tree: Tree, found: Diagnostics) -> None:
+    plain: Any = tree.plain
+    for step in where:
+        plain = plain[step]
+    for path, text in _texts(plain, where):
+        if "{{" not in text:
+            continue
+        seen: dict[str, int] = {}
+        for token in tokens_in(text):
+            _check_token(token, path, seen.get(token.text, 0), reach, tree, found)
+            seen[token.text] = seen.get(token.text, 0) + 1
+        if len(_HALF.findall(text)) > sum(count for text, count in seen.items() if _HALF.match(text)):
+            found.report(
+                codes.TOKEN_FORM,
+                tree.find(path, "{{" + ("host:" if "{{host:" in text else "input:")),
+                "a token that is not closed, or holds another one, is never replaced",
+                help="to compute a name write {% raw %}{{host:worker_{% endraw %}{{ i }}{% raw %}}}{% endraw %}",
+            )
+        if path[-1] in ("url",) and _BUCKET.match(text):
+            found.report(codes.TOKEN_PLACE, tree.span(path), "a token in a bucket name: no credential is known for it")
+
+
+def _check_token(token: Token, path: Path, occurrence: int, reach: _Reach, tree: Tree, found: Diagnostics) -> None:
+    fault = _fault(token, reach)
+    if fault:
+        code, message, help = fault
+        found.report(code, tree.find(path, token.text, occurrence), message, help=help)
+
+
+def _fault(token: Token, reach: _Reach) -> tuple[codes.Code, str, str] | None:
+    name = token.argument
+    if token.kind is TokenKind.UUID:
+        return codes.TOKEN_FORM, "nothing replaces `{{uuid}}`", "`{{workflow_id}}` is unique to a run"
+    if name != name.strip():
+        form = f"`{{{{{token.kind.value}:{name.strip()}}}}}`"
+        return codes.TOKEN_FORM, f"`{token.text}` is never replaced", f"write it without the space: {form}"
+    if token.kind is TokenKind.INPUT:
+        return _input_fault(name, reach)
+    if token.kind is TokenKind.HOST:
+        return _host_fault(name, reach)
+    return None
+
+
+def _input_fault(name: str, reach: _Reach) -> tuple[codes.Code, str, str] | None:
+    count = len(reach.task.inputs)
+    if name.isascii() and name.isdigit():
+        if name != str(int(name[:9])):
+            return (
+                codes.TOKEN_FORM,
+                f"`{{{{input:{name}}}}}` is never replaced",
+                f"write `{{{{input:{int(name[:9])}}}}}`",
+            )
+        if int(name) >= count:
+            has = f"{count} input{'s' if count > 1 else ''}, counted from 0" if count else "no inputs"
+            return codes.TOKEN_INDEX, f"`{{{{input:{name}}}}}`, but task `{reach.task.name}` has {has}", ""
+    elif name not in reach.inputs:
+        known = f"inputs by name: {listed(sorted(reach.inputs))}" if reach.inputs else "inputs are counted from 0"
+        help = advice(did_you_mean(name, reach.inputs), known)
+        return codes.TOKEN_TASK, f"`{name}` is not a task that `{reach.task.name}` takes input from", help
+    return None
+
+
+def _host_fault(name: str, reach: _Reach) -> tuple[codes.Code, str, str] | None:
+    if name in reach.others:
+        help = "only tasks of one group run at the same time and have names for each other"
+        return codes.TOKEN_TASK, f"`{name}` is a task of another group", help
+    if name not in reach.peers:
+        help = advice(did_you_mean(name, reach.peers), f"tasks of this group: {listed(reach.peers)}")
+        return codes.TOKEN_TASK, f"`{name}` is not a task of this group", help
+    if len(reach.peers) == 1:
+        return codes.HOST_ALONE, "a task that is alone in its group has no host name", "use `localhost`"
+    return None
+
+
+def _check_outside(tree: Tree, found: Diagnostics) -> None:
+    plain = tree.plain["workflow"]
+    rest = {key: value for key, value in plain.items() if key not in ("tasks", "groups")}
+    parts: list[tuple[Path, Any]] = [(("workflow",), rest)]
+    groups = plain.get("groups")
+    for n, group in enumerate(groups if isinstance(groups, list) else []):
+        if isinstance(group, dict):
+            parts.append((("workflow", "groups", n), {key: value for key, value in group.items() if key != "tasks"}))
+    for path, part in parts:
+        for place, text in _texts(part, path):
+            for token in tokens_in(text):
+                found.report(
+                    codes.TOKEN_OUTSIDE,
+                    tree.find(place, token.text),
+                    f"`{token.text}` stands outside a task, where nothing replaces it",
+                )
+
+
+def _texts(plain: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    """Every string of a value, keys included, with its path."""
+    if isinstance(plain, str):
+        yield path, plain
+    elif isinstance(plain, list):
+        for n, item in enumerate(plain):
+            yield from _texts(item, (*path, n))
+    elif isinstance(plain, dict):
+        for key, value in plain.items():
+            name = key if isinstance(key, str) else key.text if isinstance(key, Scalar) else ""
+            if "{{" in name:
+                yield (*path, name), name
+            yield from _texts(value, (*path, name))

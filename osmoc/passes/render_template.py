@@ -1,0 +1,136 @@
+"""Render the workflow section: special tokens kept, faults reported on the lines of the file.
+
+Needs: sections and values. Leaves: the text to parse, and in `found.source` the map of its lines. A section without
+template syntax is its own text, and costs nothing.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import Any, Final
+
+from osmoc import codes
+from osmoc.diagnostics import Diagnostics, did_you_mean, listed
+from osmoc.passes.bind_values import Values
+from osmoc.passes.split_sections import Section
+from osmoc.source import Source
+from osmoc.templating import Fault, FaultKind, Rendered
+from osmoc.tokens import PROTECTED
+
+Renderer = Callable[[str, Mapping[str, Any]], Rendered]
+
+_CODES: Final = {
+    FaultKind.SYNTAX: codes.TEMPLATE_SYNTAX,
+    FaultKind.UNDEFINED: codes.UNDEFINED_VARIABLE,
+    FaultKind.RUNTIME: codes.TEMPLATE_FAILED,
+    FaultKind.LIMIT: codes.TEMPLATE_LIMIT,
+}
+_RAW: Final = re.compile(r"\{%[-+]?\s*raw\s*[-+]?%\}(.*?)\{%[-+]?\s*endraw\s*[-+]?%\}", re.DOTALL)
+_TOKEN_NAMES: Final = ("output", "workflow_id")
+
+
+def render_template(section: Section, values: Values, found: Diagnostics, renderer: Renderer) -> str | None:
+    """The text of the workflow section to parse; None if the template failed."""
+    _check_raw(section.text, found)
+    protected, originals = _protect(section.text)
+    if not any(opening in protected for opening in ("{{", "{%", "{#")):
+        _check_unused(values, frozenset(), found)
+        return section.text
+    rendered = renderer(protected, values.by_name)
+    for fault in rendered.faults:
+        _report(fault, section, values, found)
+    if not any(fault.kind is FaultKind.SYNTAX for fault in rendered.faults):
+        _check_unused(values, rendered.used, found)
+    if found.failed:
+        return None
+    text = _restore(rendered.text, originals)
+    # Without a map no finding has a line: better than a wrong one.
+    origin = rendered.origin or (0,) * (text.count("\n") + 1)
+    found.source = Source(found.source.name, found.source.text, text, origin)
+    return text
+
+
+def _protect(text: str) -> tuple[str, list[tuple[str, str]]]:
+    """Tokens as words that no filter of Jinja changes by accident."""
+    originals: list[tuple[str, str]] = []
+    mark = sha256(text.encode(errors="replace")).hexdigest()[:12]
+
+    def replace(match: re.Match[str]) -> str:
+        originals.append((f"osmoc{mark}n{len(originals)}e", match[0]))
+        return originals[-1][0]
+
+    return PROTECTED.sub(replace, text), originals
+
+
+def _restore(text: str, originals: list[tuple[str, str]]) -> str:
+    if not originals:
+        return text
+    by_word = dict(originals)
+    mark = originals[0][0].split("n")[0]
+    return re.sub(mark + "n[0-9]+e", lambda match: by_word[match[0]], text)
+
+
+def _check_raw(text: str, found: Diagnostics) -> None:
+    if "endraw" not in text:
+        return
+    for raw in _RAW.finditer(text):
+        for token in PROTECTED.finditer(raw[1]):
+            line = text.count("\n", 0, raw.start(1) + token.start()) + 1
+            found.report_line(
+                codes.TOKEN_IN_RAW,
+                line,
+                f"the token `{token[0]}` stands within {{% raw %}}",
+                help="tokens need no protection: take it out of the raw block",
+                text=token[0],
+            )
+
+
+def _report(fault: Fault, section: Section, values: Values, found: Diagnostics) -> None:
+    message, help = fault.message, ""
+    if fault.kind is FaultKind.UNDEFINED and fault.name:
+        message, help = _undefined(fault, values)
+    elif fault.kind is FaultKind.SYNTAX:
+        help = _syntax_help(found.source, fault)
+    elif "no loader" in message:
+        message, help = "a template cannot include, import or extend another file", "write the text into this file"
+    line = fault.line or section.line
+    message = message[:1].lower() + message[1:].rstrip(".")
+    text = fault.name if fault.line else ""
+    found.report_line(_CODES[fault.kind], line, message[:300], help=help, text=text)
+
+
+def _undefined(fault: Fault, values: Values) -> tuple[str, str]:
+    name = fault.name
+    if name.lower() in _TOKEN_NAMES:
+        help = f"the token is written `{{{{{name.lower()}}}}}`, in lower case and without spaces"
+        return f"`{name}` has no value", help
+    if "has no attribute" in fault.message or "has no element" in fault.message:
+        return fault.message, ""
+    hint = did_you_mean(name, [*values.by_name, *_TOKEN_NAMES])
+    known = f"values: {listed(sorted(values.by_name))}" if values.by_name else "the file has no default-values"
+    return (
+        f"`{name}` has no value",
+        f"{hint}{' ' if hint else ''}give it in default-values or by --set {name}=…; {known}",
+    )
+
+
+def _syntax_help(source: Source, fault: Fault) -> str:
+    lines = source.text.split("\n")
+    line = lines[fault.line - 1] if 0 < fault.line <= len(lines) else ""
+    if re.search(r"\{\{\s+(input|host):|\{\{\s*(input|host):[^}]*\}(?!\})", line):
+        return "tokens are written without spaces and with two braces on each side: `{{input:0}}`"
+    if re.search(r"\{\{-?\s*(input|host)", line):
+        return "a token has a name or a number: `{{input:0}}`, `{{host:peer}}`"
+    if "{#" in source.text and "comment" in fault.message.lower():
+        return "`{#` opens a comment of the template, also in `${#array[@]}`: wrap the text in {% raw %} … {% endraw %}"
+    return ""
+
+
+def _check_unused(values: Values, used: frozenset[str], found: Diagnostics) -> None:
+    for name, line in values.default_lines.items():
+        if name not in used and name not in values.given:
+            found.report_line(codes.UNUSED_VALUE, line, f"nothing uses the default `{name}`", text=name)
+    for name in values.given:
+        if name not in used:
+            hint = did_you_mean(name, used)
+            found.add(codes.UNUSED_VALUE, None, f"nothing uses the value `{name}` given by --set", help=hint)

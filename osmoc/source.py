@@ -1,0 +1,62 @@
+"""Where text came from: places in the user's file that survive templating."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """A stretch of one line of the text that was parsed; line and columns count from 1, `end` is exclusive."""
+
+    line: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A stretch of one line of the user's file. `rendered` is what the template made of it, where that differs."""
+
+    line: int
+    start: int
+    end: int
+    text: str
+    rendered: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The user's file as written, and the text the template made of it.
+
+    `origin[n]` is the line of `text` that line n + 1 of `rendered` came from, 0 where that is unknown;
+    without a template `rendered` is `text` and `origin` is empty.
+    """
+
+    name: str
+    text: str
+    rendered: str = ""
+    origin: tuple[int, ...] = ()
+
+    def place(self, span: Span) -> Place | None:
+        """Where the user wrote what stands at `span` of the parsed text; None if no line is to blame."""
+        if not self.origin:
+            text = _line(self.text, span.line)
+            return Place(span.line, *_within(span, text), text)
+        line = self.origin[span.line - 1] if span.line <= len(self.origin) else 0
+        if not line:
+            return None
+        text, rendered = _line(self.text, line), _line(self.rendered, span.line)
+        if text == rendered:
+            return Place(line, *_within(span, text), text)
+        # Columns of rendered text mean nothing to its author: the whole line is shown, and what became of it.
+        start = len(text) - len(text.lstrip()) + 1
+        return Place(line, start, max(len(text.rstrip()) + 1, start + 1), text, rendered.strip())
+
+
+def _line(text: str, number: int) -> str:
+    lines = text.split("\n", number)
+    return lines[number - 1].removesuffix("\r") if 0 < number <= len(lines) else ""
+
+
+def _within(span: Span, text: str) -> tuple[int, int]:
+    start = min(span.start, len(text) + 1)
+    return start, max(start + 1, min(span.end, len(text) + 1))

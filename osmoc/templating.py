@@ -1,0 +1,222 @@
+"""Jinja over the text of a workflow: rendered text, a map of its lines, and every fault that can be found.
+
+Pure, and not safe against templates that eat time or memory: whoever renders a stranger's template does it in a
+process that can be killed (`osmoc.sandbox`).
+"""
+
+import random
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import FrameType
+from typing import Any, Final
+
+from jinja2 import StrictUndefined, TemplateSyntaxError, Undefined, meta
+from jinja2.environment import Template
+from jinja2.ext import Extension
+from jinja2.lexer import Token, TokenStream
+from jinja2.sandbox import SandboxedEnvironment, SecurityError
+
+_FILE: Final = "<workflow>"
+_MAX_CHARACTERS: Final = 32 * 1024 * 1024
+
+
+class FaultKind(Enum):
+    SYNTAX = "syntax"
+    UNDEFINED = "undefined"
+    RUNTIME = "runtime"
+    LIMIT = "limit"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with a template; `line` counts from 1, 0 if unknown. `name` is the undefined variable."""
+
+    kind: FaultKind
+    line: int
+    message: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """`origin[n]` is the template's line that line n + 1 of `text` came from; empty if it could not be told."""
+
+    text: str
+    origin: tuple[int, ...]
+    used: frozenset[str]
+    faults: tuple[Fault, ...] = ()
+
+
+def render(text: str, values: Mapping[str, Any]) -> Rendered:
+    """Render once, as OSMO's server does: sandboxed, undefined names are faults, nothing to include from."""
+    undefined: dict[Fault, None] = {}
+    plain, tagged = _environment(undefined), _environment(undefined, _LineTags)
+    try:
+        used = frozenset(meta.find_undeclared_variables(plain.parse(text)))
+        result = _render(plain, text, values)
+        if len(result) > _MAX_CHARACTERS:
+            return _failed(Fault(FaultKind.LIMIT, 0, f"the template writes {len(result)} characters"))
+        if undefined:
+            return Rendered("", (), used, tuple(undefined))
+        marked = _render(tagged, text, values)
+    except TemplateSyntaxError as error:
+        return _failed(*undefined, Fault(FaultKind.SYNTAX, error.lineno, error.message or "syntax error"))
+    except MemoryError:
+        return _failed(Fault(FaultKind.LIMIT, 0, "the template needs too much memory"))
+    except RecursionError:
+        return _failed(Fault(FaultKind.LIMIT, 0, "the template nests or calls itself too deeply"))
+    except Exception as error:  # a template can raise whatever Python can
+        message = str(error) or type(error).__name__
+        return _failed(*undefined, Fault(FaultKind.RUNTIME, _line_of(error), message))
+    return Rendered(result, _origin(marked, result), used)
+
+
+def _failed(*faults: Fault) -> Rendered:
+    return Rendered("", (), frozenset(), faults)
+
+
+def _environment(undefined: dict[Fault, None], *extensions: type[Extension]) -> SandboxedEnvironment:
+    environment = SandboxedEnvironment(
+        undefined=_collecting(undefined),
+        extensions=extensions,
+        keep_trailing_newline=True,
+        optimized=False,  # constants are computed where they stand, so that faults in them have a line
+    )
+    # Same input, same text: what draws lots, draws the same ones every time.
+    environment.filters["random"] = lambda choices: random.Random(0).choice(list(choices))
+    del environment.globals["lipsum"]
+    return environment
+
+
+def _render(environment: SandboxedEnvironment, text: str, values: Mapping[str, Any]) -> str:
+    code = environment.compile(text, filename=_FILE)
+    return Template.from_code(environment, code, dict(environment.globals)).render(values)
+
+
+def _collecting(undefined: dict[Fault, None]) -> type[Undefined]:
+    """A strict undefined that notes the fault and goes on as if empty, so that one run finds them all."""
+
+    def note(self: Undefined, result: Any) -> Any:
+        line, message = _template_line(sys._getframe(2)), self._undefined_message
+        if not line:  # Jinja tries at compile time whether this is a constant; it is not
+            self._fail_with_undefined_error()
+        if issubclass(self._undefined_exception, SecurityError):
+            undefined[Fault(FaultKind.RUNTIME, line, message)] = None
+        else:
+            name = self._undefined_name if isinstance(self._undefined_name, str) else ""
+            undefined[Fault(FaultKind.UNDEFINED, line, message, name)] = None
+        return result
+
+    class Collecting(StrictUndefined):
+        __slots__ = ()
+
+        def __str__(self) -> str:
+            return str(note(self, ""))
+
+        def __iter__(self) -> Iterator[Any]:
+            return iter(note(self, ()))
+
+        def __len__(self) -> int:
+            return int(note(self, 0))
+
+        def __bool__(self) -> bool:
+            return bool(note(self, False))
+
+        def __eq__(self, other: object) -> bool:
+            return bool(note(self, False))
+
+        def __ne__(self, other: object) -> bool:
+            return bool(note(self, True))
+
+        def __hash__(self) -> int:
+            return int(note(self, 0))
+
+        def __contains__(self, item: object) -> bool:
+            return bool(note(self, False))
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("__"):
+                raise AttributeError(name)
+            return note(self, self)
+
+        def _itself(self, *_: Any, **__: Any) -> Any:
+            return note(self, self)
+
+        __getitem__ = __call__ = _itself
+        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _itself
+        __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = _itself
+        __pow__ = __rpow__ = __neg__ = __pos__ = _itself
+
+        def __lt__(self, other: Any) -> bool:
+            return bool(note(self, False))
+
+        __le__ = __gt__ = __ge__ = __lt__
+
+        def __int__(self) -> int:
+            return int(note(self, 0))
+
+        def __float__(self) -> float:
+            return float(note(self, 0.0))
+
+    return Collecting
+
+
+def _template_line(frame: FrameType | None) -> int:
+    while frame is not None:
+        template = frame.f_globals.get("__jinja_template__")
+        if template is not None:
+            return int(template.get_corresponding_lineno(frame.f_lineno))
+        frame = frame.f_back
+    return 0
+
+
+def _line_of(error: BaseException) -> int:
+    line, traceback = 0, error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename == _FILE:
+            line = traceback.tb_lineno
+        traceback = traceback.tb_next
+    return line
+
+
+class _LineTags(Extension):
+    """Marks each line of plain text with the line it stands on: NUL, number, NUL. No file holds a NUL."""
+
+    def filter_stream(self, stream: TokenStream) -> Iterator[Token]:
+        for token in stream:
+            if token.type == "data":
+                lines = token.value.split("\n")
+                tagged = "\n".join(f"\0{token.lineno + n}\0{line}" for n, line in enumerate(lines))
+                yield Token(token.lineno, "data", tagged)
+            else:
+                yield token
+
+
+_TAG: Final = re.compile("\0([0-9]+)\0")
+
+
+def _origin(tagged: str, text: str) -> tuple[int, ...]:
+    if _TAG.sub("", tagged) != text:
+        return ()  # a filter looked at the tags: better no map than a wrong one
+    origin = []
+    line = 0
+    for tagged_line in tagged.split("\n"):
+        numbers = _TAG.findall(tagged_line)
+        # The first tag on a line that is followed by text says best where that text came from.
+        line = _leading(tagged_line, line) if numbers else line
+        origin.append(line)
+        line = int(numbers[-1]) if numbers else line
+    return tuple(origin)
+
+
+def _leading(tagged_line: str, previous: int) -> int:
+    parts = _TAG.split(tagged_line)  # text, number, text, number, text …
+    if parts[0].strip():
+        return previous
+    for number, text in zip(parts[1::2], parts[2::2], strict=True):
+        if text.strip():
+            return int(number)
+    return int(parts[1])

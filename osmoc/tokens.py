@@ -1,0 +1,46 @@
+"""The special tokens of a task: `{{output}}`, `{{input:0}}`, `{{host:peer}}`, `{{workflow_id}}`."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+
+class TokenKind(Enum):
+    WORKFLOW_ID = "workflow_id"
+    OUTPUT = "output"
+    INPUT = "input"
+    HOST = "host"
+    UUID = "uuid"
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token as it stands in a text. `argument` is exact: `{{input: 0}}` has the argument ` 0`."""
+
+    kind: TokenKind
+    argument: str
+    text: str
+
+
+# What the template must not touch: no space after the braces, as OSMO looks for them.
+PROTECTED: Final = re.compile(r"\{\{(?:uuid|workflow_id|output|(?:input|host):[^}\n]+)\}\}")
+
+# What is a token once the template is gone; spaces before the closing braces are tolerated, as in OSMO.
+_TOKEN: Final = re.compile(r"\{\{ *(?:(uuid|workflow_id|output)|(input|host):([^{}\n]*?)) *\}\}")
+
+
+def tokens_in(text: str) -> Iterator[Token]:
+    if "{{" not in text:
+        return
+    for match in _TOKEN.finditer(text):
+        kind = TokenKind(match[1] or match[2])
+        yield Token(kind, match[3] or "", match[0])
+
+
+def bind(text: str, value: Callable[[Token], str]) -> str:
+    """`text` with each token replaced by its value."""
+    if "{{" not in text:
+        return text
+    return _TOKEN.sub(lambda match: value(Token(TokenKind(match[1] or match[2]), match[3] or "", match[0])), text)
