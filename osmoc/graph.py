@@ -143,6 +143,7 @@ class Task:
     is_lead: bool
     image: str
     command: tuple[str, ...]
+    args: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
     variables: tuple[CredentialVariable, ...] = ()
     directories: tuple[CredentialDirectory, ...] = ()

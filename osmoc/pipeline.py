@@ -3,11 +3,20 @@
 text -> sections -> rendered text -> tree -> Workflow (spec) -> Graph -> Plan -> manifests
 """
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any, Final, Literal
 
-from osmoc.diagnostics import Diagnostics
+from osmoc import __version__, codes, document, templating
+from osmoc.diagnostics import Diagnostic, Diagnostics
+from osmoc.emit.argo import emit_argo
+from osmoc.emit.jobs import emit_jobs
+from osmoc.emit.objects import Manifest, TooLarge
 from osmoc.graph import Graph
+from osmoc.names import fit, kubernetes_name
 from osmoc.passes.bind_values import bind_values
 from osmoc.passes.check_containers import check_containers
 from osmoc.passes.check_cycles import check_cycles
@@ -20,40 +29,104 @@ from osmoc.passes.check_references import check_references
 from osmoc.passes.check_resources import check_resources
 from osmoc.passes.check_tokens import check_tokens
 from osmoc.passes.check_writers import check_writers
+from osmoc.passes.choose_pool import choose_pool
 from osmoc.passes.lower_datasets import lower_datasets
 from osmoc.passes.lower_groups import lower_groups
+from osmoc.passes.make_plan import Decisions, make_plan
+from osmoc.passes.place_tasks import place_tasks
 from osmoc.passes.read_files import FileReader, read_files
 from osmoc.passes.read_spec import read_spec
 from osmoc.passes.render_template import Renderer, render_template
+from osmoc.passes.resolve_secrets import resolve_secrets
 from osmoc.passes.split_sections import WORKFLOW, split_sections
+from osmoc.plan import Plan
+from osmoc.profile import Profile
 from osmoc.source import Source
-from osmoc.yamltree import parse
+from osmoc.yamltree import Tree, parse
+
+_LONGEST_ID: Final = 40
+_ID: Final = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
-    """What the caller gives beside the file: template values, environment, labels."""
+class Options:
+    """What is given beside the file. Empty means: as the file or the profile has it."""
 
     set_: Mapping[str, str] = field(default_factory=dict)
     set_string: Mapping[str, str] = field(default_factory=dict)
     set_env: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
+    target: Literal["argo", "jobs"] | None = None
+    pool: str = ""
+    priority: Literal["", "HIGH", "NORMAL", "LOW"] = ""
+    workflow_id: str = ""
+    ignore: tuple[str, ...] = ()
+    strict: bool = False
 
 
-def analyse(
-    source: Source, given: Given, found: Diagnostics, read_file: FileReader | None, render: Renderer
-) -> Graph | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a run gives: findings in the order of the file, and each form the workflow reached.
+
+    `manifests` is empty if there is an error among the findings; so is what comes after the step that found it.
+    """
+
+    findings: tuple[Diagnostic, ...]
+    failed: bool
+    rendered: str | None = None
+    spec: Any = None
+    graph: Graph | None = None
+    plan: Plan | None = None
+    manifests: tuple[Manifest, ...] = ()
+
+
+def compile_workflow(
+    source: Source | str,
+    profile: Profile | None = None,
+    *,
+    options: Options | None = None,
+    read_file: FileReader | None = None,
+    render: Renderer = templating.render,
+) -> Result:
+    """Manifests and findings for one workflow file.
+
+    Args:
+        source: the text, with the name it has in findings.
+        profile: what the cluster offers; without one, names of the cluster are taken on trust.
+        options: template values, target, pool and the like.
+        read_file: gives the bytes of a `localpath`, or raises OSError; without it such files are errors.
+        render: renders the template. The default is not safe against templates of strangers that eat time or
+            memory; `osmoc.sandbox.render` is.
+    """
+    source = source if isinstance(source, Source) else Source("workflow.yaml", source)
+    options = options or Options()
+    found = Diagnostics(source, ignore=options.ignore, strict=options.strict)
+    reached: dict[str, Any] = {}
+    _run(profile, options, found, read_file, render, reached)
+    if found.failed:
+        reached["manifests"] = ()
+    return Result(findings=tuple(found), failed=found.failed, **reached)
+
+
+def _run(
+    profile: Profile | None,
+    options: Options,
+    found: Diagnostics,
+    read_file: FileReader | None,
+    render: Renderer,
+    reached: dict[str, Any],
+) -> None:
     sections = split_sections(found)
-    values = bind_values(sections, given.set_, given.set_string, found)
+    values = bind_values(sections, options.set_, options.set_string, found)
     if WORKFLOW not in sections or found.failed:
-        return None
-    text = render_template(sections[WORKFLOW], values, found, render)
+        return
+    reached["rendered"] = text = render_template(sections[WORKFLOW], values, found, render)
     tree = parse(text, found) if text is not None else None
     if tree is None:
-        return None
-    workflow = read_spec(tree, found)
+        return
+    reached["spec"] = workflow = read_spec(tree, found)
     if workflow is None:
-        return None
+        return
     files = read_files(workflow, tree, found, read_file)
     check_names(workflow, tree, found)
     check_groups(workflow, tree, found)
@@ -62,13 +135,75 @@ def analyse(
     check_data(workflow, files, tree, found)
     check_exit_actions(workflow, tree, found)
     check_resources(workflow, tree, found)
-    check_containers(workflow, given.set_env, tree, found)
-    check_labels(workflow, given.labels, tree, found)
+    check_containers(workflow, options.set_env, tree, found)
+    check_labels(workflow, options.labels, tree, found)
     if found.failed:
-        return None
-    graph = lower_groups(workflow, files, given.set_env)
-    graph = lower_datasets(graph, "", tree, found)
+        return
+    bucket = profile.datasets.default_bucket if profile else ""
+    graph = lower_groups(workflow, files, options.set_env)
+    graph = lower_datasets(graph, bucket, tree, found)
     check_cycles(graph, tree, found)
+    reached["graph"] = graph
+    if found.failed:
+        return
+    check_writers(graph, bucket, tree, found)
+    _emit(graph, profile, options, tree, found, reached)
+
+
+def _emit(
+    graph: Graph,
+    profile: Profile | None,
+    options: Options,
+    tree: Tree,
+    found: Diagnostics,
+    reached: dict[str, Any],
+) -> None:
+    cluster = choose_pool(graph, profile, options.target, options.pool, options.priority, tree, found)
+    decisions = Decisions(
+        graph=graph,
+        cluster=cluster,
+        places=place_tasks(graph, cluster, tree, found),
+        resolved=resolve_secrets(graph, cluster, tree, found),
+        labels=options.labels,
+    )
+    if found.failed:
+        return
+    workflow_id = options.workflow_id or _identify(decisions, tree, found)
+    if found.failed or not _is_legal(workflow_id, found):
+        return
+    reached["plan"] = plan = make_plan(decisions, workflow_id, __version__, tree, found)
+    for need in plan.requirements:
+        message = f"the cluster must have {need.kind} `{need.name}`: {need.reason}"
+        found.report(codes.OUTSIDE, tree.span(need.where) if need.where else None, message)
     if not found.failed:
-        check_writers(graph, "", tree, found)
-    return graph
+        reached["manifests"] = tuple(_manifests(plan, found))
+
+
+def _is_legal(workflow_id: str, found: Diagnostics) -> bool:
+    if len(workflow_id) <= _LONGEST_ID and _ID.fullmatch(workflow_id):
+        return True
+    help = f"a lower-case letter, then letters, digits and `-`, at most {_LONGEST_ID}"
+    found.add(codes.BAD_ID, None, f"`{workflow_id[:80]}` cannot be the id of a workflow", help=help)
+    return False
+
+
+def _identify(decisions: Decisions, tree: Tree, found: Diagnostics) -> str:
+    """The name and a digest of all that is applied: the same input is the same run, a changed one another.
+
+    Taken over the objects themselves, with zeros for the id and without the version of our images, so that an upgrade
+    that changes no object runs nothing again.
+    """
+    stem = fit(kubernetes_name(decisions.graph.name), _LONGEST_ID - 9)
+    draft = make_plan(decisions, f"{stem}-00000000", "", tree, found)
+    content = json.dumps(
+        [_manifests(draft, found), decisions.cluster.profile.model_dump_json(), document.VERSION], ensure_ascii=False
+    )
+    return f"{stem}-{sha256(content.encode()).hexdigest()[:8]}"
+
+
+def _manifests(plan: Plan, found: Diagnostics) -> list[Manifest]:
+    try:
+        return emit_argo(plan) if plan.target == "argo" else emit_jobs(plan)
+    except TooLarge as error:
+        found.add(codes.TARGET_SIZE, None, str(error), help=error.help)
+        return []

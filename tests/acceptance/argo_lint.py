@@ -12,7 +12,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from acceptance.argo_nodes import argo_nodes, node_id, retry_strategy
 from acceptance.argo_tags import TagError, tags
-from acceptance.argo_templates import TYPES, dag_tasks, located_templates, named_templates, template_type
+from acceptance.argo_templates import TYPES, dag_tasks, located_templates, named_templates, resolved, template_type
 from acceptance.manifest import Manifest, of_kind, prefixed
 
 NAME = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]{0,127}")
@@ -43,11 +43,11 @@ def argo_lint_errors(workflow: Manifest, allowed_tags: Sequence[str]) -> list[st
     templates = named_templates(workflow)
     for path, template in located_templates(workflow):
         place = f"templates.{path}"
-        found += prefixed(place, list(_template_rules(workflow, template)))
+        is_inline = template is not templates.get(path)
+        whole = template if is_inline else resolved(template, workflow)
+        found += prefixed(place, list(_template_rules(workflow, whole)))
         if template_type(template) == "dag":
-            found += prefixed(
-                place, list(_dag_rules(templates, template, is_inline=template is not templates.get(path)))
-            )
+            found += prefixed(place, list(_dag_rules(templates, template, is_inline)))
     return found or list(_node_rules(workflow))  # nodes exist only for a Workflow that makes sense
 
 
@@ -106,7 +106,7 @@ def _template_rules(workflow: Manifest, template: Manifest) -> Iterator[str]:
     if not kind:
         given = [name for name in TYPES if template.get(name) is not None]
         yield f"one of {', '.join(TYPES)} is needed, not {given}"
-    parameters = [parameter["name"] for parameter in (template.get("inputs") or {}).get("parameters", ())]
+    parameters = [parameter["name"] for parameter in _parameters(template)]
     if sorted(set(parameters)) != sorted(parameters):
         yield "two input parameters have the same name"
     yield from (f"parameter name {name!r} is not legal" for name in parameters if not PARAMETER_NAME.fullmatch(name))
@@ -114,14 +114,30 @@ def _template_rules(workflow: Manifest, template: Manifest) -> Iterator[str]:
         yield from (f"`{field}` is only for leaves" for field in _LEAF_ONLY if field in template)
     if kind != "dag":
         yield from (f"`{field}` is only for DAGs" for field in _DAG_ONLY if field in template)
-        yield from _leaf_rules(workflow, template, set(parameters))
+        yield from _leaf_rules(workflow, template)
 
 
-def _leaf_rules(workflow: Manifest, template: Manifest, parameters: set[str]) -> Iterator[str]:
+def _parameters(template: Manifest) -> list[Manifest]:
+    return list((template.get("inputs") or {}).get("parameters", ()))
+
+
+def _parameter_names(template: Manifest) -> set[str]:
+    return {parameter["name"] for parameter in _parameters(template)}
+
+
+def _scoped_tags(value: Manifest) -> dict[str, None]:
+    return dict.fromkeys(re.findall(r"\{\{\s*((?:inputs|pod)\.[^}]*?)\s*\}\}", json.dumps(value)))
+
+
+def _leaf_rules(workflow: Manifest, template: Manifest) -> Iterator[str]:
     text = json.dumps(template, ensure_ascii=False)
-    for tag in dict.fromkeys(re.findall(r"\{\{\s*inputs\.parameters\.([^}]*?)\s*\}\}", text)):
-        if tag not in parameters:
-            yield f"uses the parameter `{tag}`, which it does not declare itself"
+    declared = _parameter_names(template)
+    for tag in _scoped_tags(template):
+        name = tag.removeprefix("inputs.parameters.")
+        if name != tag and name not in declared:
+            yield f"uses the parameter `{name}`, which it does not declare itself"
+        if tag == "pod.name" and template_type(template) != "container":
+            yield "uses {{pod.name}} and makes no pod"
     defaults = workflow["spec"].get("templateDefaults") or {}
     if "{{retries}}" in text and not retry_strategy(defaults | template, workflow):
         yield "uses {{retries}}, which nothing defines without a retryStrategy"
@@ -152,10 +168,22 @@ def _dag_rules(templates: dict[str, Manifest], template: Manifest, is_inline: bo
     if len(set(names)) != len(names):
         yield "two tasks have the same name"
     yield from _mixture_rules(tasks)
+    yield from _inline_rules(template)
     for task in tasks:
         yield from prefixed(str(task.get("name")), list(_task_rules(templates, task)))
     if cycle := _cycle({str(task.get("name")): _dependencies(task) for task in tasks}):
         yield f"tasks wait for each other: {' -> '.join(cycle)}"
+
+
+def _inline_rules(template: Manifest) -> Iterator[str]:
+    """Argo resolves what stands inline from outside as well, where it knows the inputs of one level only."""
+    known = _parameter_names(template)
+    for task in dag_tasks(template):
+        if inline := task.get("inline"):
+            for tag in _scoped_tags(inline):
+                name = tag.removeprefix("inputs.parameters.")
+                if tag == "pod.name" or (name != tag and name not in known | _parameter_names(inline)):
+                    yield f"{task.get('name')}: `{{{{{tag}}}}}` cannot be resolved this deep in inline templates"
 
 
 def _mixture_rules(tasks: list[Manifest]) -> Iterator[str]:
@@ -185,7 +213,7 @@ def _task_rules(templates: dict[str, Manifest], task: Manifest) -> Iterator[str]
     if len(set(names)) != len(names):
         yield "two arguments have the same name"
     yield from (f"argument `{one['name']}` has no value" for one in given if "value" not in one)
-    declared = {one["name"]: one for one in (template.get("inputs") or {}).get("parameters", ())}
+    declared = {one["name"]: one for one in _parameters(template)}
     for name, parameter in declared.items():
         if name not in names and "value" not in parameter and "default" not in parameter:
             yield f"argument `{name}` is missing"

@@ -9,10 +9,11 @@ pass for want of a model.
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 from acceptance.argo_tags import TagError, substitute, tags
-from acceptance.argo_templates import TYPES, dag_tasks, named_templates, template_type
+from acceptance.argo_templates import TYPES, dag_tasks, named_templates, resolved, template_type
 from acceptance.kubernetes_schema import definitions
 from acceptance.manifest import Manifest
 from acceptance.openapi import Schema
@@ -69,14 +70,39 @@ def template_variables(workflow: Manifest) -> dict[str, str]:
     return variables | {f"workflow.parameters.{key}": value for key, value in _values(spec.get("arguments")).items()}
 
 
-def merged_with_defaults(template: Manifest, defaults: Manifest) -> Manifest:
-    """The template after `templateDefaults`: those for other types of template fall away, all else merges."""
+def merged_with_defaults(template: Manifest, defaults: Manifest) -> tuple[Manifest, bool]:
+    """The template after `templateDefaults`, and whether it is what was meant.
+
+    Defaults for other types of template fall away, all else merges; then see `decoded_onto`.
+    """
     if not defaults:
-        return template
+        return template, True
     own = template_type(template)
     applicable = {name: value for name, value in defaults.items() if name == own or name not in TYPES}
-    stated = {name: value for name, value in template.items() if value not in ("", [])}  # as Go's omitempty
-    return strategic_merge(applicable, stated, _TEMPLATE, definitions())
+    stated = _without_empty(template)
+    meant = strategic_merge(applicable, stated, _TEMPLATE, definitions())
+    found: Manifest = decoded_onto(stated, meant)
+    return found, found == meant
+
+
+def _without_empty(value: Any) -> Any:
+    """As Go writes it before it merges: what is empty is not there, and so overrides no default."""
+    if isinstance(value, dict):
+        return {name: _without_empty(below) for name, below in value.items() if below not in ("", [])}
+    return [_without_empty(item) for item in value] if isinstance(value, list) else value
+
+
+def decoded_onto(before: Any, value: Any) -> Any:
+    """What Go makes of the JSON `value` when it decodes it into the variable that held `before`.
+
+    The controller does so with the merged template, and Go reuses the entries of a list by position: where the
+    merge has put another entry first, that keeps the fields of the one that was there and which it does not set.
+    """
+    if isinstance(before, dict) and isinstance(value, dict):
+        return before | {name: decoded_onto(before.get(name), below) for name, below in value.items()}
+    if isinstance(before, list) and isinstance(value, list):
+        return [decoded_onto(*pair) for pair in zip_longest(before[: len(value)], value)]
+    return value
 
 
 def retry_strategy(template: Manifest, workflow: Manifest) -> Manifest | None:
@@ -168,7 +194,7 @@ class _Walk:
         boundary: Manifest | None,
         depth: int,
     ) -> None:
-        merged = self._merged(template, is_named="inline" not in holder)
+        merged = self._merged(template, name, is_named="inline" not in holder)
         retry = retry_strategy(merged, self.workflow)
         local = {"node.name": name} | ({"tasks.name": holder["name"]} if "name" in holder else {})
         if retry is None:
@@ -191,22 +217,24 @@ class _Walk:
     def _task(self, dag: str, task: Manifest, boundary: Manifest | None, depth: int) -> None:
         name = f"{dag}.{task['name']}"
         self.found.errors.extend(f"{name}: `{field}` is not modelled here" for field in _UNMODELLED if field in task)
-        own = json.dumps({key: value for key, value in task.items() if key != "inline"})
-        if waiting := [tag for tag in tags(own) if tag.startswith(("tasks.", "steps."))]:
+        # These must be results of other tasks: {{tasks.name}} in an inline template is one that never comes.
+        if waiting := [tag for tag in tags(json.dumps(task)) if tag.startswith(("tasks.", "steps."))]:
             self.found.errors.append(f"{name}: waits for ever for {{{{{waiting[0]}}}}}")
         if task.get("when", "").strip() in _NEVER_RUN:
             self.found.nodes.append(Node(name, {"name": ""}))
         else:
             self.enter(name, task, _values(task.get("arguments")), boundary, depth + 1)
 
-    def _merged(self, template: Manifest, is_named: bool) -> Manifest:
-        defaults = self.workflow["spec"].get("templateDefaults") or {}
-        if not is_named:
-            return merged_with_defaults(template, defaults)
-        name = template["name"]
-        if name not in self.merged:
-            self.merged[name] = merged_with_defaults(template, defaults)
-        return self.merged[name]
+    def _merged(self, template: Manifest, node: str, is_named: bool) -> Manifest:
+        if is_named and template["name"] in self.merged:
+            return self.merged[template["name"]]
+        whole = resolved(template, self.workflow) if is_named else template
+        merged, is_meant = merged_with_defaults(whole, self.workflow["spec"].get("templateDefaults") or {})
+        if not is_meant:
+            self.found.errors.append(f"{node}: templateDefaults shift a list of its template: fields get mixed up")
+        if is_named:
+            self.merged[template["name"]] = merged
+        return merged
 
     def _with_arguments(self, template: Manifest, arguments: dict[str, str]) -> Manifest:
         parameters = []

@@ -77,13 +77,18 @@ def build_argo_pods(workflow: Manifest) -> ArgoPods:
 
 def lost_default_patches(workflow: Manifest) -> Iterator[str]:
     """A template's own `podSpecPatch` replaces the one of templateDefaults whole: it must contain it."""
-    default = (workflow["spec"].get("templateDefaults") or {}).get("podSpecPatch", "")
-    for path, template in located_templates(workflow) if default else ():
+    default = (workflow["spec"].get("templateDefaults") or {}).get("podSpecPatch")
+    for path, template in located_templates(workflow):
         own = template.get("podSpecPatch")
-        if not own or template_type(template) != "container":
+        if not default or not own or template_type(template) != "container":
             continue
-        patch = _parse_patch(own)
-        if strategic_merge(_parse_patch(default), patch, POD_SPEC, definitions()) != patch:
+        try:
+            patch = _parse_patch(own)
+            contains = strategic_merge(_parse_patch(default), patch, POD_SPEC, definitions()) == patch
+        except (PodError, MergeError) as error:
+            yield f"templates.{path}: {error}"
+            continue
+        if not contains:
             yield f"templates.{path}: its podSpecPatch replaces that of templateDefaults, and lacks some of it"
 
 
@@ -297,9 +302,9 @@ def _patched(pod_spec: Manifest, text: str) -> Manifest:
 
 def _wrap_commands(pod_spec: Manifest) -> None:
     grace: Any = pod_spec.get("terminationGracePeriodSeconds")
-    for container in pod_spec["containers"]:
+    for place, container in enumerate(pod_spec["containers"]):
         if container["name"] == "wait":
-            container |= _mounting(container, {"name": "tmp-dir-argo", "mountPath": "/tmp", "subPath": "0"})
+            container |= _mounting(container, {"name": "tmp-dir-argo", "mountPath": "/tmp", "subPath": str(place)})
         elif container.get("command"):
             container["command"] = [*_EMISSARY, *container["command"]]
         else:

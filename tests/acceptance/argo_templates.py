@@ -33,6 +33,13 @@ def named_templates(workflow: Manifest) -> dict[str, Manifest]:
     return {template.get("name", ""): template for template in workflow["spec"].get("templates", ())}
 
 
+def resolved(template: Manifest, workflow: Manifest) -> Manifest:
+    """A named template as the controller finds it: podMetadata stands in its metadata, behind its own."""
+    own, everywhere = template.get("metadata") or {}, workflow["spec"].get("podMetadata") or {}
+    metadata = {kind: everywhere[kind] | (own.get(kind) or {}) for kind in everywhere}
+    return {**template, "metadata": own | metadata} if metadata else template
+
+
 def located_templates(workflow: Manifest) -> Iterator[tuple[str, Manifest]]:
     """Every template with its path, the inline ones behind the template that holds them."""
     for name, template in named_templates(workflow).items():

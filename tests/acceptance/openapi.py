@@ -47,7 +47,7 @@ def violations(value: Any, schema: Schema, definitions: dict[str, Schema], path:
             yield from _quantity(value, place)
             return
         schema = definitions[name]
-    if schema.get("x-kubernetes-preserve-unknown-fields") and "properties" not in schema:
+    if schema.get("x-kubernetes-preserve-unknown-fields") and "type" not in schema:
         return
     if schema.get("x-kubernetes-int-or-string") or "oneOf" in schema:
         if not (_IS_TYPE["integer"](value) or isinstance(value, str)):

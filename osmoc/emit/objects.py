@@ -1,0 +1,275 @@
+"""Objects that both targets have: ConfigMaps of documents and files, Services, NetworkPolicies, the driver."""
+
+import base64
+from collections.abc import Iterable
+from typing import Any, Final
+
+from osmoc.emit.pod import MANAGED_BY, TASK_ACCOUNT
+from osmoc.plan import Group, Plan, Task
+
+Manifest = dict[str, Any]
+
+# Where the driver finds its plan; the state it leaves for `osmoc status`.
+_PLAN_KEY: Final = "plan.json"
+_PLAN_BYTES: Final = 1000 * 1024
+
+
+class TooLarge(Exception):
+    """The cluster cannot store what was compiled: `str()` says why, with the numbers."""
+
+    def __init__(self, message: str, help: str = "") -> None:
+        super().__init__(message)
+        self.help = help
+
+
+def metadata(name: str, plan: Plan, **labels: str) -> Manifest:
+    meta: Manifest = {"name": name}
+    if plan.profile.namespace:
+        meta["namespace"] = plan.profile.namespace
+    meta["labels"] = dict(plan.labels) | MANAGED_BY | {"osmo.workflow_id": plan.workflow_id} | labels
+    return meta
+
+
+def config_map_name(plan: Plan, shard: int | str) -> str:
+    return f"{plan.workflow_id}-tasks-{shard}"
+
+
+def task_config_maps(plan: Plan) -> list[Manifest]:
+    return [_task_config_map(tasks, n, plan) for n, tasks in enumerate(plan.shards)]
+
+
+def _task_config_map(tasks: Iterable[Task], shard: int, plan: Plan) -> Manifest:
+    data: dict[str, str] = {}
+    binary: dict[str, str] = {}
+    for task in tasks:
+        data[f"{task.label}.json"] = task.document
+        for key, content in task.files:
+            if isinstance(content, str):
+                data[key] = content
+            else:
+                binary[key] = base64.b64encode(content).decode()
+    manifest: Manifest = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata(config_map_name(plan, shard), plan),
+        "immutable": True,
+        "data": data,
+    }
+    return manifest | ({"binaryData": binary} if binary else {})
+
+
+def group_objects(plan: Plan) -> list[Manifest]:
+    """A headless Service and a NetworkPolicy for each group of several tasks."""
+    objects = []
+    for group in plan.groups.values():
+        if len(group.tasks) > 1:
+            objects += [_service(group, plan), _network_policy(group, plan)]
+    return objects
+
+
+def service_name(group: Group, plan: Plan) -> str:
+    return f"{plan.workflow_id}-{group.label}"
+
+
+def _selector(group: Group, plan: Plan) -> dict[str, str]:
+    return {"osmo.workflow_id": plan.workflow_id, "osmo.group_name": group.label}
+
+
+def _service(group: Group, plan: Plan) -> Manifest:
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": metadata(service_name(group, plan), plan, **{"osmo.group_name": group.label}),
+        "spec": {
+            "clusterIP": "None",
+            # Members find each other before they are ready: the barrier is what makes them so.
+            "publishNotReadyAddresses": True,
+            "selector": _selector(group, plan),
+        },
+    }
+
+
+def _network_policy(group: Group, plan: Plan) -> Manifest:
+    return {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": metadata(service_name(group, plan), plan, **{"osmo.group_name": group.label}),
+        "spec": {
+            "podSelector": {"matchLabels": _selector(group, plan)},
+            "policyTypes": ["Ingress"],
+            "ingress": [{"from": [{"podSelector": {"matchLabels": _selector(group, plan)}}]}],
+        },
+    }
+
+
+def driver_objects(plan: Plan) -> list[Manifest]:
+    """The driver's Job with what it may do, its plan, and the state it keeps; nothing where no driver is needed."""
+    if plan.driver is None:
+        return []
+    name = f"{plan.workflow_id}-driver"
+    text = plan.driver.model_dump_json() + "\n"
+    if len(text) > _PLAN_BYTES:
+        raise TooLarge(
+            f"the driver's plan takes {len(text) // 1024} KiB; a ConfigMap holds {_PLAN_BYTES // 1024} KiB",
+            help="split the workflow",
+        )
+    lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata(name, plan), "spec": {}}
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata(name, plan)},
+        _driver_role(name, plan),
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": metadata(name, plan),
+            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
+            "subjects": [{"kind": "ServiceAccount", "name": name}],
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": metadata(f"{name}-plan", plan),
+            "immutable": True,
+            "data": {_PLAN_KEY: text},
+        },
+        # Without data: what the driver writes there is its own, whoever applies this again.
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata(f"{name}-state", plan)},
+        lease,
+        _driver_job(name, plan),
+    ]
+
+
+def _driver_role(name: str, plan: Plan) -> Manifest:
+    """By name wherever a name is known at compile time; pods and events have names of the cluster's making."""
+    rules: list[Manifest] = [
+        {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [f"{name}-state"], "verbs": ["get", "patch"]},
+        {
+            "apiGroups": ["coordination.k8s.io"],
+            "resources": ["leases"],
+            "resourceNames": [name],
+            "verbs": ["get", "update", "patch"],
+        },
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch", "delete"]},
+        {"apiGroups": [""], "resources": ["pods/status"], "verbs": ["patch"]},
+        {"apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"]},
+        {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "list", "watch"]},
+    ]
+    if plan.target == "jobs":
+        jobs = [task.job for group in plan.groups.values() for task in group.tasks]
+        rules.append({"apiGroups": ["batch"], "resources": ["jobs"], "resourceNames": jobs, "verbs": ["patch"]})
+    return {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "Role",
+        "metadata": metadata(name, plan),
+        "rules": rules,
+    }
+
+
+def _driver_job(name: str, plan: Plan) -> Manifest:
+    labels = MANAGED_BY | {"osmo.workflow_id": plan.workflow_id, "osmo.driver": "true"}
+    container = {
+        "name": "driver",
+        "image": plan.ctrl_image,
+        "imagePullPolicy": plan.profile.images.pull_policy,
+        "command": ["osmo-driver"],
+        "args": ["--plan", f"/osmo/plan/{_PLAN_KEY}", "--name", name],
+        "env": [
+            {"name": "OSMO_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
+            {"name": "OSMO_POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+        ],
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": 65532,
+            "runAsGroup": 65532,
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+        },
+        "resources": {
+            "requests": {"cpu": "50m", "memory": "96Mi"},
+            "limits": {"cpu": "1", "memory": "256Mi"},
+        },
+        "volumeMounts": [{"name": "plan", "mountPath": "/osmo/plan", "readOnly": True}],
+    }
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": metadata(name, plan, **{"osmo.driver": "true"}),
+        "spec": {
+            # The driver is made to be killed: it derives all from the cluster. Only its own verdict ends it.
+            "backoffLimit": 1000,
+            "podFailurePolicy": {
+                "rules": [
+                    {
+                        "action": "FailJob",
+                        "onExitCodes": {"containerName": "driver", "operator": "In", "values": [1, 2]},
+                    },
+                    {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+                ]
+            },
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {
+                    "serviceAccountName": name,
+                    "restartPolicy": "Never",
+                    "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
+                    "containers": [container],
+                    "volumes": [{"name": "plan", "configMap": {"name": f"{name}-plan"}}],
+                },
+            },
+        },
+    }
+
+
+def bootstrap_objects(namespace: str, group_key: str | None) -> list[Manifest]:
+    """What a namespace needs once. `group_key` is base64 of 32 bytes that the caller drew; None leaves it out."""
+    meta: Manifest = {"labels": MANAGED_BY} | ({"namespace": namespace} if namespace else {})
+    role_of = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "osmo-executor"}
+    objects: list[Manifest] = [
+        {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {"name": TASK_ACCOUNT} | meta,
+            "automountServiceAccountToken": False,
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {"name": "osmo-executor"} | meta,
+            "automountServiceAccountToken": False,
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {"name": "osmo-executor.service-account-token"}
+            | meta
+            | {"annotations": {"kubernetes.io/service-account.name": "osmo-executor"}},
+            "type": "kubernetes.io/service-account-token",
+        },
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "Role",
+            "metadata": {"name": "osmo-executor"} | meta,
+            "rules": [
+                {"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}
+            ],
+        },
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": {"name": "osmo-executor"} | meta,
+            "roleRef": role_of,
+            "subjects": [{"kind": "ServiceAccount", "name": "osmo-executor"}],
+        },
+    ]
+    if group_key is not None:
+        objects.append(
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {"name": "osmo-group-key"} | meta,
+                # A key that changes would cut running groups in two: applying this again is refused.
+                "immutable": True,
+                "data": {"key": group_key},
+            }
+        )
+    return objects

@@ -1,0 +1,105 @@
+"""Decide which pool a workflow runs in, with which priority; and what the profile forbids of it as a whole."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from osmoc import codes
+from osmoc.diagnostics import Diagnostics, advice, did_you_mean, listed
+from osmoc.graph import Graph
+from osmoc.plan import Requirement
+from osmoc.profile import Pool, Profile
+from osmoc.yamltree import Tree
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """The profile and what was chosen of it. `is_open`: no profile, names are taken on trust."""
+
+    profile: Profile
+    is_open: bool
+    target: Literal["argo", "jobs"]
+    pool_name: str
+    pool: Pool
+    priority: str
+    priority_class: str
+    exec_timeout: float | None
+    queue_timeout: float | None
+    requirements: tuple[Requirement, ...]
+
+
+def choose_pool(
+    graph: Graph,
+    profile: Profile | None,
+    target: Literal["argo", "jobs"] | None,
+    pool: str,
+    priority: str,
+    tree: Tree,
+    found: Diagnostics,
+) -> Cluster:
+    is_open = profile is None
+    profile = profile or Profile()
+    name = pool or graph.pool or profile.default_pool
+    chosen = profile.pools.get(name, Pool())
+    at_pool = tree.span(("workflow", "pool")) if graph.pool and not pool else None
+    if not is_open and name and name not in profile.pools:
+        help = advice(
+            did_you_mean(name, profile.pools), f"add it to `pools` of the profile; pools: {listed(profile.pools)}"
+        )
+        found.report(codes.UNKNOWN_POOL, at_pool, f"the profile has no pool `{name}`", help=help)
+    if not is_open and not name and profile.pools:
+        help = f"give one with --pool, or `default_pool` in the profile; pools: {listed(profile.pools)}"
+        found.add(codes.UNKNOWN_POOL, None, "no pool is chosen", help=help)
+    if chosen.enable_maintenance:
+        found.report(codes.MAINTENANCE, at_pool, f"the pool `{name}` is in maintenance")
+    requirements = []
+    priority_class = profile.priorities.get(priority, "")
+    if priority and not priority_class:
+        if is_open:
+            priority_class = f"osmo-{priority.lower()}"
+            requirements.append(Requirement(kind="PriorityClass", name=priority_class, reason=f"--priority {priority}"))
+        elif priority != "NORMAL":
+            help = f"add `priorities: {{{priority}: <PriorityClass>}}` to the profile"
+            found.add(codes.UNKNOWN_PRIORITY, None, f"the profile has no priority {priority}", help=help)
+    _check_size(graph, profile, found)
+    return Cluster(
+        profile=profile,
+        is_open=is_open,
+        target=target or profile.target,
+        pool_name=name,
+        pool=chosen,
+        priority=priority,
+        priority_class=priority_class,
+        exec_timeout=_timeout("exec", graph.exec_timeout, chosen, profile, tree, found),
+        queue_timeout=_timeout("queue", graph.queue_timeout, chosen, profile, tree, found),
+        requirements=tuple(requirements),
+    )
+
+
+def _timeout(
+    kind: Literal["exec", "queue"], asked: float | None, pool: Pool, profile: Profile, tree: Tree, found: Diagnostics
+) -> float | None:
+    """Spec, else pool, else profile; never more than the limit of the pool or else of the profile."""
+    defaults = (getattr(pool, f"default_{kind}_timeout"), getattr(profile.timeouts, f"default_{kind}"))
+    limits = (getattr(pool, f"max_{kind}_timeout"), getattr(profile.timeouts, f"max_{kind}"))
+    limit: float | None = next((value for value in limits if value is not None), None)
+    value: float | None = next((value for value in (asked, *defaults) if value is not None), None)
+    if limit is None or (value is not None and value <= limit):
+        return value
+    if asked is not None:
+        found.report(
+            codes.CLAMPED,
+            tree.span(("workflow", "timeout", f"{kind}_timeout")),
+            f"{asked:g} s is above the limit of {limit:g} s, which counts",
+        )
+    return limit
+
+
+def _check_size(graph: Graph, profile: Profile, found: Diagnostics) -> None:
+    count = sum(len(group.tasks) for group in graph.groups.values())
+    if profile.max_tasks and count > profile.max_tasks:
+        found.add(codes.TOO_MANY_TASKS, None, f"{count} tasks; the profile allows {profile.max_tasks} (`max_tasks`)")
+    for key, value in graph.labels:
+        policy = profile.labels.get(key)
+        if policy and policy.mode != "off" and policy.allow_list and value not in policy.allow_list:
+            message = policy.assert_message or f"the label `{key}` must be one of {listed(policy.allow_list)}"
+            found.add(codes.LABEL_POLICY, None, message)

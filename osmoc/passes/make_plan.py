@@ -1,0 +1,167 @@
+"""From the graph to the plan: every decision about where and with what a workflow runs.
+
+Needs: a graph without cycles. Leaves: a plan that any target can be written from.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from osmoc import codes, document
+from osmoc.diagnostics import Diagnostics
+from osmoc.graph import Graph, Via
+from osmoc.passes.choose_pool import Cluster
+from osmoc.passes.place_tasks import Places
+from osmoc.passes.resolve_secrets import Resolved
+from osmoc.passes.write_documents import write_documents
+from osmoc.plan import Group, Plan, Requirement, Task
+from osmoc.yamltree import Tree
+
+_SHARD_BYTES = 200 * 1024
+_TASK_BYTES = 900 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decisions:
+    """What was decided about a graph before it gets an id."""
+
+    graph: Graph
+    cluster: Cluster
+    places: Places
+    resolved: Resolved
+    labels: Mapping[str, str]
+
+
+def make_plan(decisions: Decisions, workflow_id: str, version: str, tree: Tree, found: Diagnostics) -> Plan:
+    cluster = decisions.cluster
+    groups = write_documents(decisions.graph, workflow_id, cluster, decisions.places, decisions.resolved)
+    groups, shards = _shard(groups, tree, found)
+    _check_driver(groups, cluster, tree, found)
+    _note_publishing(decisions.graph, tree, found)
+    images = cluster.profile.images
+    return Plan(
+        workflow_id=workflow_id,
+        name=decisions.graph.name,
+        target=cluster.target,
+        profile=cluster.profile,
+        groups=groups,
+        shards=shards,
+        labels=tuple({**dict(decisions.graph.labels), **decisions.labels}.items()),
+        priority_class=cluster.priority_class,
+        init_image=images.init or f"{images.prefix}osmo-init:{version}",
+        ctrl_image=images.ctrl or f"{images.prefix}osmo-ctrl:{version}",
+        driver=_driver(groups, workflow_id, cluster),
+        requirements=(
+            *cluster.requirements,
+            *decisions.places.requirements,
+            *decisions.resolved.requirements,
+            *_bootstrap(groups, cluster),
+        ),
+    )
+
+
+def _shard(
+    groups: Mapping[str, Group], tree: Tree, found: Diagnostics
+) -> tuple[Mapping[str, Group], tuple[tuple[Task, ...], ...]]:
+    """Documents and files fill ConfigMaps in the order of the file; one larger than a ConfigMap has one of its own."""
+    shards: list[list[Task]] = []
+    room = 0
+    sharded: dict[str, Group] = {}
+    for name, group in groups.items():
+        tasks = []
+        for task in group.tasks:
+            size = _size(task)
+            if size > _TASK_BYTES:
+                found.report(
+                    codes.FILE_TOO_LARGE,
+                    tree.key(task.where),
+                    f"the files and arguments of task `{task.name}` take {size // 1024} KiB; "
+                    f"a ConfigMap holds {_TASK_BYTES // 1024}",
+                    help="put large files into a bucket or dataset, and take them as an input",
+                )
+            if size > room:
+                shards.append([])
+                room = _SHARD_BYTES
+            room -= size
+            placed = replace(task, shard=len(shards) - 1)
+            shards[-1].append(placed)
+            tasks.append(placed)
+        sharded[name] = replace(group, tasks=tuple(tasks))
+    return sharded, tuple(map(tuple, shards))
+
+
+def _size(task: Task) -> int:
+    """Bytes in a ConfigMap; binary files stand there in base64."""
+    size = len(task.document.encode())
+    for key, content in task.files:
+        size += len(key) + (len(content.encode()) if isinstance(content, str) else -(-len(content) // 3) * 4)
+    return size
+
+
+def _driver(groups: Mapping[str, Group], workflow_id: str, cluster: Cluster) -> document.DriverPlan | None:
+    """Jobs need the driver for their order; Argo where it alone would wait for ever."""
+    is_jobs = cluster.target == "jobs"
+    if is_jobs and cluster.profile.driver == "none":
+        return None
+    hangs = any(
+        len(group.tasks) > 1 or any(task.shape.retry and group.queue_timeout for task in group.tasks)
+        for group in groups.values()
+    )
+    if not is_jobs and not hangs:
+        return None
+    return document.DriverPlan(
+        workflow_id=workflow_id,
+        mode="jobs" if is_jobs else "observe",
+        groups=tuple(
+            document.PlannedGroup(
+                name=group.name,
+                upstream=group.upstream,
+                tasks=tuple(task.name for task in group.tasks),
+                lead=group.lead.name,
+                ignore_nonlead_status=group.ignore_nonlead_status,
+                queue_timeout=group.queue_timeout,
+            )
+            for group in groups.values()
+        ),
+        jobs={task.name: task.job for group in groups.values() for task in group.tasks} if is_jobs else {},
+        infrastructure_retries=cluster.profile.retries.infrastructure,
+        image_pull_timeout=cluster.profile.timeouts.pull,
+    )
+
+
+def _check_driver(groups: Mapping[str, Group], cluster: Cluster, tree: Tree, found: Diagnostics) -> None:
+    if cluster.target == "jobs" and cluster.profile.driver == "none":
+        waiting = next((group for group in groups.values() if group.upstream), None)
+        if waiting:
+            found.report(
+                codes.NO_DRIVER,
+                tree.key(waiting.where),
+                f"group `{waiting.name}` waits for others, which Jobs without a driver cannot do",
+                help="set `driver: auto` in the profile",
+            )
+
+
+def _note_publishing(graph: Graph, tree: Tree, found: Diagnostics) -> None:
+    for edge in graph.edges:
+        upstream = graph.groups[edge.upstream]
+        for task in upstream.tasks:
+            writes = edge.what == task.name if edge.via is Via.TASK else _writes(task.writes, edge.what)
+            if writes and not task.is_lead:
+                found.report(
+                    codes.NON_LEAD_READ,
+                    tree.span(edge.where),
+                    f"`{task.name}` writes this, and ends when its lead `{upstream.lead.name}` does; "
+                    f"`{upstream.name}` is complete when what it has by then is uploaded",
+                )
+
+
+def _writes(writes: tuple[object, ...], dataset: str) -> bool:
+    return any(str(getattr(write, "dataset", "")) == dataset for write in writes)
+
+
+def _bootstrap(groups: Mapping[str, Group], cluster: Cluster) -> list[Requirement]:
+    names = ["ServiceAccount osmo-task"]
+    if cluster.target == "argo":
+        names.append("ServiceAccount osmo-executor")
+    if any(len(group.tasks) > 1 for group in groups.values()):
+        names.append("Secret osmo-group-key")
+    return [Requirement(kind="objects", name=", ".join(names), reason="`osmoc bootstrap` prints them")]

@@ -1,0 +1,227 @@
+"""The profile: what a cluster is and offers. One YAML file; `osmoc schema profile` is its JSON Schema.
+
+Pools, platforms, pod templates and validations have the shape that OSMO's administrators write. Everything has a
+default. No profile at all is an open world, in which names of platforms, credentials and the like are taken on
+trust; a profile is a closed one, in which each must stand in it.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from osmoc.spec import Model
+from osmoc.values import Boolean, Count, Duration, ExitCodes, SizeValue, Text
+from osmoc.yamltree import Scalar
+
+
+def _unwrapped(value: Any) -> Any:
+    """Values of Kubernetes manifests and of template variables keep their YAML types."""
+    match value:
+        case Scalar():
+            return value.value
+        case list():
+            return [_unwrapped(item) for item in value]
+        case dict():
+            return {key.text if isinstance(key, Scalar) else key: _unwrapped(item) for key, item in value.items()}
+        case _:
+            return value
+
+
+Manifest = Annotated[dict[str, Any], BeforeValidator(_unwrapped)]
+
+
+class Images(Model):
+    """Where osmo-init and osmo-ctrl come from. Their tag is the version of osmoc unless the image is named whole."""
+
+    prefix: Text = Field("", description="Put before `osmo-init:<version>`, such as `registry.example.com/osmo/`.")
+    init: Text = Field("", description="The whole image of osmo-init.")
+    ctrl: Text = Field("", description="The whole image of osmo-ctrl and the driver.")
+    pull_policy: Literal["Always", "IfNotPresent", "Never"] = "IfNotPresent"
+
+
+class RetryFor(Model):
+    upload: Duration = Field(21_600.0, description="How long uploads wait for a storage that is away.")
+    download: Duration = Field(3_600.0, description="How long downloads wait for a storage that is away.")
+
+
+class Storage(Model):
+    """Where task outputs and logs lie: a URL, or a volume claim for clusters without object storage."""
+
+    url: Text = Field(
+        "", description="Base URL; without it the key `url` of the secret.", examples=["s3://bucket/osmo"]
+    )
+    endpoint: Text = Field("", description="Endpoint of an S3 that is not Amazon's.")
+    region: Text = ""
+    secret: Text = Field(
+        "osmo-storage", description="Secret with `access_key_id`, `access_key`, or `url`, `endpoint`, `region` as well."
+    )
+    claim: Text = Field("", description="A PersistentVolumeClaim in place of `url`; only osmo-ctrl mounts it.")
+    retry_for: RetryFor = RetryFor()
+    publish_on_failure: Boolean = Field(True, description="Upload `url:` outputs of failed commands too, as OSMO does.")
+
+
+class Bucket(Model):
+    """A place for datasets."""
+
+    url: Text = Field(description="Base URL of its datasets.")
+    endpoint: Text = ""
+    region: Text = ""
+    mode: Literal["read-only", "read-write"] = "read-write"
+    secret: Text = Field("", description="Secret of its credential; that of `storage` if empty.")
+    single_writer: Boolean = Field(
+        False, description="No two workflows write here at once: allows stores without create-only writes."
+    )
+
+
+class Datasets(Model):
+    default_bucket: Text = Field("", description="For datasets without a bucket; `<storage>/datasets` if empty.")
+    buckets: dict[Text, Bucket] = {}
+
+
+class DataAccess(Model):
+    """The credential for URLs below a bucket."""
+
+    secret: Text
+    endpoint: Text = ""
+    region: Text = ""
+
+
+class Credential(Model):
+    """A Secret that tasks may name in `credentials`."""
+
+    secret: Text
+    keys: tuple[Text, ...] = Field((), description="Its keys; with them wrong keys are found at compile time.")
+
+
+class TopologyKey(Model):
+    key: Text
+    label: Text = Field(description="Node label, such as `topology.kubernetes.io/zone`.")
+
+
+class GpuShare(Model):
+    guarantee: int = Field(-1, description="GPUs a group of priority HIGH or NORMAL may ask for; -1 is no limit.")
+    maximum: int = -1
+    weight: int = 1
+
+
+class PoolResources(Model):
+    gpu: GpuShare = GpuShare()
+
+
+class NodeOffer(Model):
+    """What a node of the platform has; validations with `K8_…` look at it."""
+
+    cpu: Count = 0
+    gpu: Count = 0
+    memory: SizeValue | None = None
+    storage: SizeValue | None = None
+
+
+class Platform(Model):
+    """Nodes of one kind."""
+
+    description: Text = ""
+    host_network_allowed: Boolean = False
+    privileged_allowed: Boolean = False
+    allowed_mounts: tuple[Text, ...] = Field((), description="Directories of the node that tasks may mount.")
+    node_selector: dict[Text, Text] = {}
+    tolerations: tuple[Manifest, ...] = ()
+    default_variables: Manifest = Field({}, description="Variables of pod templates, such as USER_CPU.")
+    resource_validations: tuple[Text, ...] = ()
+    override_pod_template: tuple[Text, ...] = ()
+    nodes: tuple[NodeOffer, ...] = ()
+
+
+class Pool(Model):
+    """A share of the cluster."""
+
+    description: Text = ""
+    backend: Text = Field("", description="Not used.")
+    default_platform: Text = ""
+    enable_maintenance: Boolean = False
+    download_type: Text = Field("", description="Not used.")
+    default_exec_timeout: Duration | None = None
+    default_queue_timeout: Duration | None = None
+    max_exec_timeout: Duration | None = None
+    max_queue_timeout: Duration | None = None
+    default_exit_actions: dict[Text, ExitCodes] = {}
+    resources: PoolResources = PoolResources()
+    topology_keys: tuple[TopologyKey, ...] = Field((), description="From coarse to fine.")
+    common_default_variables: Manifest = {}
+    common_pod_template: tuple[Text, ...] = ()
+    common_resource_validations: tuple[Text, ...] = ()
+    platforms: dict[Text, Platform] = {}
+
+
+class Validation(Model):
+    """A rule on resources; operands are templates such as `{{USER_GPU}}`."""
+
+    operator: Literal["GT", "GE", "LT", "LE", "EQ", "NE"]
+    left_operand: Text
+    right_operand: Text
+    assert_message: Text
+
+
+class Retries(Model):
+    reschedule: Count = Field(3, description="How often RESCHEDULE runs a task again.")
+    infrastructure: Count = Field(0, description="How often a task is run again whose node or pod was lost.")
+
+
+class Timeouts(Model):
+    """Limits for every pool, and the budgets of a pod's phases."""
+
+    default_exec: Duration | None = None
+    default_queue: Duration | None = None
+    max_exec: Duration | None = None
+    max_queue: Duration | None = None
+    pull: Duration = Field(3_600.0, description="Pulling images.")
+    barrier: Duration = Field(3_600.0, description="Waiting for the other tasks of the group.")
+    grace: Duration = Field(30.0, description="From SIGTERM to SIGKILL of the command.")
+    upload: Duration = Field(300.0, description="Uploading when a task is ended from outside.")
+
+
+class Security(Model):
+    user: Literal["image", "restricted"] = Field(
+        "image", description="`restricted`: the user's container meets Pod Security `restricted` too."
+    )
+
+
+class Retention(Model):
+    """When finished runs are removed. Not for self-healing GitOps, which would run them again."""
+
+    seconds: Duration = Field(description="After the end of a run.")
+    pods: Literal["keep", "on-success", "on-completion"] = "keep"
+
+
+class LabelPolicy(Model):
+    mode: Literal["off", "warn", "enforce"] = "enforce"
+    allow_list: tuple[Text, ...] = ()
+    assert_message: Text = ""
+
+
+class Profile(Model):
+    """What a cluster is and offers."""
+
+    target: Literal["argo", "jobs"] = "argo"
+    kubernetes: Text = Field("1.33", description="Version of the cluster, at least 1.29.")
+    argo: Text = Field("4.1", description="Version of Argo Workflows.")
+    namespace: Text = Field("", description="Written into the manifests; left to `kubectl -n` if empty.")
+    cluster_domain: Text = Field("", description="With `namespace`: host names are written in full.")
+    images: Images = Images()
+    storage: Storage | None = None
+    datasets: Datasets = Datasets()
+    data_access: dict[Text, DataAccess] = Field({}, description="Bucket URL, such as `s3://bucket`, to its credential.")
+    credentials: dict[Text, Credential] = {}
+    registries: dict[Text, Text] = Field({}, description="Registry host to the Secret for pulling from it.")
+    default_pool: Text = ""
+    pools: dict[Text, Pool] = {}
+    pod_templates: dict[Text, Manifest] = {}
+    resource_validations: dict[Text, tuple[Validation, ...]] = {}
+    priorities: dict[Text, Text] = Field({}, description="HIGH, NORMAL, LOW to a PriorityClass.")
+    labels: dict[Text, LabelPolicy] = {}
+    max_tasks: Count = Field(0, description="Most tasks of a workflow; 0 is no limit.")
+    retries: Retries = Retries()
+    timeouts: Timeouts = Timeouts()
+    security: Security = Security()
+    retention: Retention | None = None
+    driver: Literal["auto", "none"] = Field("auto", description="`none`: Jobs of a single level, started at once.")
