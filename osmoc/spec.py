@@ -217,3 +217,13 @@ class Workflow(Model):
         for g, group in enumerate(self.groups):
             path = ("workflow", "groups", g)
             yield path, tuple(((*path, "tasks", n), task) for n, task in enumerate(group.tasks))
+
+
+class WorkflowFile(Model):
+    """A workflow file. Editors check it with this; the compiler reads its sections one by one."""
+
+    version: Literal[2] = Field(2, description="Version of the workflow language.")
+    default_values: dict[str, Any] | None = Field(
+        None, alias="default-values", description="Values of the template, unless --set gives others."
+    )
+    workflow: Workflow

@@ -140,7 +140,8 @@ def _unknown_key(path: Path, tree: Tree, found: Diagnostics) -> None:
         codes.UNKNOWN_KEY,
         tree.key(path),
         f"`{key}` is not a key of {_described(path[:-1])}",
-        help=advice(hint, f"keys: {listed(sorted(allowed), 30)}"),
+        # Where the key is known the whole list would only hide it.
+        help=hint if hint and len(allowed) > 12 else advice(hint, f"keys: {listed(sorted(allowed), 30)}"),
     )
 
 

@@ -85,7 +85,7 @@ def _card(task: Task, y: int, drawn: Flow) -> Card:
     return Card(
         task=task,
         y=y,
-        height=_CAPTION_END + _LINE * lines + (6 if lines else 0),
+        height=_CAPTION_END + _LINE * lines + 6,
         name=cut_middle(task.name, _LONGEST),
         badge=gpus(task.resource),
         caption=cut(" · ".join(filter(None, (image_name(task.image), plain(task.resource.platform or "")))), _LONGEST),

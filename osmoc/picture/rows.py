@@ -6,8 +6,9 @@ order with the fewest crossings is kept, and straightened.
 """
 
 from bisect import bisect_right, insort
-from collections.abc import Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, groupby
 from typing import Final
 
 from osmoc.picture.mesh import GAP, Mesh
@@ -18,8 +19,18 @@ _TRACK_GAP: Final = 8
 _BEND: Final = 3.0  # how much worse a bend is in a track than at a box
 _NO_WISH: Final = 1e-3
 
-# For each node the other ends of its wires: which node, how much higher it ought to stand, how much that matters.
-_Ends = Mapping[int, Sequence[tuple[int, int, float]]]
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """The other end of a wire: its node, how far below the tops of both the wire is, how much its bend matters."""
+
+    node: int
+    there: int
+    here: int
+    weight: float
+
+
+_Ends = Mapping[int, Sequence[_End]]
 
 
 def rows(net: Mesh) -> Sequence[int]:
@@ -40,14 +51,12 @@ def rows(net: Mesh) -> Sequence[int]:
 
 
 def _ends(net: Mesh) -> tuple[_Ends, _Ends]:
-    left: dict[int, list[tuple[int, int, float]]] = {node: [] for node in range(len(net.heights))}
-    right: dict[int, list[tuple[int, int, float]]] = {node: [] for node in range(len(net.heights))}
+    left: dict[int, list[_End]] = {node: [] for node in range(len(net.heights))}
+    right: dict[int, list[_End]] = {node: [] for node in range(len(net.heights))}
     for wire in net.wires:
-        weight = 1.0
-        for node in (wire.left, wire.right):
-            weight *= _BEND if net.heights[node] == 0 else 1
-        right[wire.left].append((wire.right, wire.enters - wire.leaves, weight))
-        left[wire.right].append((wire.left, wire.leaves - wire.enters, weight))
+        weight = _BEND ** sum(net.heights[node] == 0 for node in (wire.left, wire.right))
+        right[wire.left].append(_End(wire.right, wire.enters, wire.leaves, weight))
+        left[wire.right].append(_End(wire.left, wire.leaves, wire.enters, weight))
     return left, right
 
 
@@ -74,7 +83,7 @@ class _Drawing:
         for column in self._columns if forward else reversed(self._columns):
             wishes = {node: self._wish(node, ends) for node in column}
             if sort:
-                column.sort(key=lambda node: (not self.ends[node], wishes[node][0] + self._net.heights[node] / 2))
+                column[:] = self._sorted(column, ends)
             lowest = min((wishes[node][0] for node in column if self.ends[node]), default=0.0)
             self._settle(
                 column,
@@ -86,8 +95,24 @@ class _Drawing:
         """Where the top should be, and how much that matters; a node without ends stays where it is."""
         if not ends[node]:
             return self.tops[node], _NO_WISH
-        weight = sum(weight for _, _, weight in ends[node])
-        return sum((self.tops[other] + offset) * weight for other, offset, weight in ends[node]) / weight, weight
+        weight = sum(end.weight for end in ends[node])
+        return sum((self.tops[end.node] + end.there - end.here) * end.weight for end in ends[node]) / weight, weight
+
+    def _sorted(self, column: Sequence[int], ends: _Ends) -> Iterator[int]:
+        """By where the lines come from; of nodes with the same lines tracks go through the middle."""
+        heights = self._net.heights
+
+        def source(node: int) -> tuple[bool, float]:
+            own = self.tops[node] + heights[node] / 2
+            lines = [self.tops[end.node] + end.there for end in ends[node]] or [own]
+            return not self.ends[node], round(sum(lines) / len(lines), 3)
+
+        for _, alike in groupby(sorted(column, key=source), key=source):
+            nodes = list(alike)
+            boxes = [node for node in nodes if heights[node]]
+            yield from boxes[: len(boxes) // 2]
+            yield from (node for node in nodes if not heights[node])
+            yield from boxes[len(boxes) // 2 :]
 
     def _settle(self, column: Sequence[int], wishes: Sequence[float], weights: Sequence[float]) -> None:
         """Tops that are nearest to the wishes, in this order: neighbours that want to overlap move as one block."""

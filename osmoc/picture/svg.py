@@ -4,7 +4,17 @@ Columns are levels: what stands further right starts later. Colours follow the r
 viewer tells; text is never narrower than reckoned, so that it fits whatever sans-serif font there is.
 """
 
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Final
+from xml.sax.saxutils import escape
+
+from osmoc.graph import Graph, Task, Via
+from osmoc.picture.captions import command_line, data, hardware, heading, plain, title
+from osmoc.picture.cards import HEADER, ICON, PADDING, STAR, TITLE_Y, Card, Frame, Row, frame
+from osmoc.picture.flow import Arrow, Data, Flow, Kind, flow
+from osmoc.picture.layout import Place, Route, layout
+from osmoc.picture.mesh import Link
 
 _MARGIN: Final = 24
 _TOP: Final = 72
@@ -18,7 +28,6 @@ _STYLE: Final = """\
 .osmoc .name { font-weight: 600; }
 .osmoc .small { font-size: 11px; fill: #59636e; }
 .osmoc .end { text-anchor: end; }
-.osmoc .middle { text-anchor: middle; }
 .osmoc .paper { fill: #ffffff; }
 .osmoc .group > rect { fill: #f6f8fa; stroke: #d1d9e0; }
 .osmoc .card { fill: #ffffff; stroke: #afb8c1; }
@@ -26,10 +35,11 @@ _STYLE: Final = """\
 .osmoc .star { fill: #bf8700; }
 .osmoc .badge { fill: #ddf4ff; }
 .osmoc .gpu { fill: #0550ae; font-size: 11px; font-weight: 600; text-anchor: middle; }
-.osmoc .rule { stroke: #d1d9e0; }
 .osmoc .icon { fill: none; stroke: #59636e; stroke-width: 1.2; }
 .osmoc .arrow { fill: none; stroke: #59636e; stroke-width: 1.5; }
 .osmoc .dataset { stroke: #0969da; stroke-dasharray: 5 4; }
+.osmoc text.linked { fill: #0969da; }
+.osmoc use.linked { stroke: #0969da; }
 .osmoc .head { fill: #59636e; }
 .osmoc .dataset-head { fill: #0969da; }
 .osmoc .arrow:hover { stroke-width: 3; }
@@ -43,9 +53,9 @@ _STYLE: Final = """\
 .osmoc .star { fill: #e3b341; }
 .osmoc .badge { fill: #0c2d6b; }
 .osmoc .gpu { fill: #a5d6ff; }
-.osmoc .rule { stroke: #3d444d; }
 .osmoc .icon, .osmoc .arrow { stroke: #9198a1; }
-.osmoc .dataset { stroke: #4493f8; }
+.osmoc .dataset, .osmoc use.linked { stroke: #4493f8; }
+.osmoc text.linked { fill: #4493f8; }
 .osmoc .head { fill: #9198a1; }
 .osmoc .dataset-head { fill: #4493f8; }
 }"""
@@ -56,10 +66,10 @@ markerUnits="userSpaceOnUse" orient="auto-start-reverse"><path class="head" d="M
 <marker id="osmoc-dataset-head" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" \
 markerUnits="userSpaceOnUse" orient="auto-start-reverse"><path class="dataset-head" d="M0 0L10 5L0 10z"/></marker>
 <path id="osmoc-star" class="star" d="M0-6.5L1.6-2.2L6.2-2L2.6.8L3.8 5.3L0 2.7L-3.8 5.3L-2.6.8L-6.2-2L-1.6-2.2z"/>
-<path id="osmoc-dataset" class="icon" d="M-4.5-3.2a4.5 1.7 0 0 0 9 0a4.5 1.7 0 0 0-9 0v6.4a4.5 1.7 0 0 0 9 0v-6.4"/>
-<path id="osmoc-url" class="icon" d="M-3 3.5h5.8a2.4 2.4 0 0 0 .3-4.8a3.5 3.5 0 0 0-6.7-.7a2.8 2.8 0 0 0 .6 5.5z"/>
-<path id="osmoc-run" class="icon" d="M-4.5 0a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0-9 0M0-2.6V0l2 1.4"/>
-<path id="osmoc-checkpoint" class="icon" d="M-4.5-4.5h7l2 2v7h-9zM-2-4.5v3h4v-3M-2.5 4.5v-3.5h5v3.5"/>"""
+<path id="osmoc-dataset" d="M-4.5-3.2a4.5 1.7 0 0 0 9 0a4.5 1.7 0 0 0-9 0v6.4a4.5 1.7 0 0 0 9 0v-6.4"/>
+<path id="osmoc-url" d="M-3 3.5h5.8a2.4 2.4 0 0 0 .3-4.8a3.5 3.5 0 0 0-6.7-.7a2.8 2.8 0 0 0 .6 5.5z"/>
+<path id="osmoc-run" d="M-4.5 0a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0-9 0M0-2.6V0l2 1.4"/>
+<path id="osmoc-checkpoint" d="M-4.5-4.5h7l2 2v7h-9zM-2-4.5v3h4v-3M-2.5 4.5v-3.5h5v3.5"/>"""
 
 
 def svg(graph: Graph) -> str:
@@ -123,7 +133,10 @@ def _arrow(arrow: Arrow, route: Route, frames: Mapping[str, Frame]) -> str:
     points.append((route.points[-1][0] + end, route.points[-1][1]))
     path = _curve(points[::-1] if route.gathers else points)
     kind, marker = ("arrow", "osmoc-head") if arrow.via is Via.TASK else ("arrow dataset", "osmoc-dataset-head")
-    upstream, downstream = arrow.writer or title(frames[arrow.upstream].group), arrow.reader or title(frames[arrow.downstream].group)
+    upstream, downstream = (
+        arrow.writer or title(frames[arrow.upstream].group),
+        arrow.reader or title(frames[arrow.downstream].group),
+    )
     words = f"{upstream} → {downstream}" + (f": dataset {arrow.what}" if arrow.via is Via.DATASET else "")
     side = "start" if route.gathers else "end"
     return f'<path class="{kind}" d="{path}" marker-{side}="url(#{marker})"><title>{_escaped(words)}</title></path>'
@@ -153,9 +166,9 @@ def _card(card: Card, box: Frame, place: Place, drawn: Flow) -> Iterator[str]:
         yield f'<use href="#osmoc-star" x="{PADDING + 6}" y="{TITLE_Y}"/>'
     yield _text(PADDING + (STAR if lead else 0), TITLE_Y + 5, card.name, "name")
     if card.badge:
-        badge = 12 + 7 * len(card.badge)
-        yield f'<rect class="badge" x="{width - PADDING - badge + 4}" y="{TITLE_Y - 9}" width="{badge}" height="18" rx="9"/>'
-        yield _text(width - PADDING + 4 - badge // 2, TITLE_Y + 4, card.badge, "gpu")
+        wide, right = 12 + 7 * len(card.badge), width - PADDING + 4
+        yield f'<rect class="badge" x="{right - wide}" y="{TITLE_Y - 9}" width="{wide}" height="18" rx="9"/>'
+        yield _text(right - wide // 2, TITLE_Y + 4, card.badge, "gpu")
     yield _text(PADDING, TITLE_Y + 20, card.caption, "small")
     for row in card.reads:
         yield from _row(row, PADDING + 5, PADDING + ICON, "small")
@@ -165,8 +178,9 @@ def _card(card: Card, box: Frame, place: Place, drawn: Flow) -> Iterator[str]:
 
 
 def _row(row: Row, icon_x: int, text_x: int, kind: str) -> Iterator[str]:
-    yield f'<use href="#osmoc-{row.items[0].kind.value}" x="{icon_x}" y="{row.y}"/>'
-    yield _text(text_x, row.y + 4, row.text, kind)
+    linked = " linked" if any(item.inside for item in row.items) else ""
+    yield f'<use class="icon{linked}" href="#osmoc-{row.items[0].kind.value}" x="{icon_x}" y="{row.y}"/>'
+    yield _text(text_x, row.y + 4, row.text, kind + linked)
 
 
 def _tooltip(task: Task, lead: bool, drawn: Flow) -> Iterator[str]:
@@ -189,7 +203,9 @@ def _legend(graph: Graph, drawn: Flow, y: int) -> Iterator[str]:
     for via, words, kind in ((Via.TASK, "output of a task", "arrow"), (Via.DATASET, "dataset", "arrow dataset")):
         if any(arrow.via is via for arrow in drawn.arrows):
             yield f'<path class="{kind}" d="M{x} {y - 4}h28"/>{_text(x + 36, y, words, "small")}'
-            x += 150
+            x += 150 if via is Via.TASK else 100
+    if any(item.kind is not Kind.TASK for items in (*drawn.reads.values(), *drawn.writes.values()) for item in items):
+        yield _text(x, y, "data: read at the left, written at the right", "small")
 
 
 def _text(x: int, y: int, text: str, kind: str) -> str:

@@ -67,7 +67,8 @@ def existing(objects: list[Manifest], kubectl_env: Mapping[str, str]) -> Iterato
 def _kubectl(
     arguments: list[str], objects: list[Manifest], env: Mapping[str, str]
 ) -> "subprocess.CompletedProcess[str]":
-    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+    # One document each, not a List: for a List kubectl validates by itself, and stops before it asks the server.
+    text = "\n---\n".join(map(json.dumps, objects))
     return subprocess.run(
         ["kubectl", *arguments], input=text, env=dict(env), capture_output=True, text=True, timeout=300
     )

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from acceptance.manifest import Manifest, prefixed, title
 
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+# Kubernetes 1.36 lets a Service start with a digit; older ones do not.
 SERVICE_NAME = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
 LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 KEY_NAME = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
@@ -30,7 +32,7 @@ def name_errors(objects: list[Manifest]) -> list[str]:
 
 
 def is_subdomain(name: str) -> bool:
-    return len(name) <= 253 and all(LABEL.fullmatch(part) for part in name.split("."))
+    return len(name) <= 253 and bool(SUBDOMAIN.fullmatch(name))
 
 
 def host_errors(pod_spec: Manifest) -> Iterator[str]:

@@ -1,10 +1,9 @@
-"""Manifests written by hand that a cluster takes (tried), and a way to spoil them: what the tests of the checks start from."""
+"""Manifests written by hand that a real cluster takes, and a way to spoil them: what the tests of checks start from."""
 
 import copy
 from typing import Any
 
 import yaml
-
 from acceptance.manifest import Manifest
 from acceptance.references import External
 

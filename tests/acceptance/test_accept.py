@@ -1,10 +1,13 @@
+from typing import Any
+
 import pytest
 from acceptance.accept import accept
+from acceptance.manifest import Manifest
 from acceptance.samples import ALLOWED_TAGS, EXTERNAL, argo_objects, changed, job_objects
 
 
 @pytest.mark.parametrize("objects", [argo_objects(), job_objects()], ids=["argo", "jobs"])
-def test_accept_finds_nothing_in_what_a_cluster_takes(objects):
+def test_accept_finds_nothing_in_what_a_cluster_takes(objects: list[Manifest]) -> None:
     assert accept(objects, EXTERNAL, ALLOWED_TAGS) == []
 
 
@@ -30,7 +33,7 @@ def test_accept_finds_nothing_in_what_a_cluster_takes(objects):
         ("Workflow", "spec.templateDefaults.initContainers.1.args", ["{{retries}}"], "unresolved `{{retries}}`"),
     ],
 )
-def test_accept_asks_every_check(kind, path, value, finding):
+def test_accept_asks_every_check(kind: str, path: str, value: Any, finding: str) -> None:
     found = accept(changed(argo_objects(), kind, path, value), EXTERNAL, ALLOWED_TAGS)
 
     assert any(finding in one for one in found), found

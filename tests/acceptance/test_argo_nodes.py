@@ -1,16 +1,18 @@
+from typing import Any
+
 import pytest
-from acceptance.argo_nodes import argo_nodes, decoded_onto, fnv32a, merged_with_defaults, node_id, pod_name
+from acceptance.argo_nodes import Nodes, argo_nodes, decoded_onto, fnv32a, merged_with_defaults, node_id, pod_name
 from acceptance.samples import argo_objects, changed
 
 TASKS = "spec.templates.0.dag.tasks"
 
 
-def nodes_of(path="metadata.labels.a", value="b"):
+def nodes_of(path: str = "metadata.labels.a", value: Any = "b") -> Nodes:
     *_, workflow = changed(argo_objects(), "Workflow", path, value)
     return argo_nodes(workflow)
 
 
-def test_argo_nodes_are_those_of_the_real_controller():
+def test_argo_nodes_are_those_of_the_real_controller() -> None:
     found = nodes_of()
 
     assert found.errors == []
@@ -25,7 +27,7 @@ def test_argo_nodes_are_those_of_the_real_controller():
     ]
 
 
-def test_names_hashed_as_the_real_controller_did():
+def test_names_hashed_as_the_real_controller_did() -> None:
     name = "train-7f3c.train-group.lead(0)"
 
     assert fnv32a("") == 0x811C9DC5
@@ -37,13 +39,13 @@ def test_names_hashed_as_the_real_controller_did():
     assert len(pod_name("a" * 250, "leaf", name)) == 242 + 1 + len("3368138898")
 
 
-def test_a_retry_strategy_of_a_dag_is_part_of_the_names_below_it():
+def test_a_retry_strategy_of_a_dag_is_part_of_the_names_below_it() -> None:
     found = nodes_of("spec.templateDefaults.retryStrategy", {"limit": 1})
 
     assert "train-7f3c(0).train-group(0).lead(0)" in [node.name for node in found.nodes]
 
 
-def test_a_task_that_never_runs_is_a_node_and_no_more():
+def test_a_task_that_never_runs_is_a_node_and_no_more() -> None:
     found = nodes_of(f"{TASKS}.0", {"name": "join", "when": "1 == 2", "template": "shape-0"})
 
     assert found.errors == []
@@ -68,19 +70,19 @@ def test_a_task_that_never_runs_is_a_node_and_no_more():
         ("spec.templates.1.container.volumeMounts", [{"name": "data", "mountPath": "/osmo"}], "fields get mixed up"),
     ],
 )
-def test_argo_nodes_reports_what_the_controller_stumbles_over(path, value, error):
+def test_argo_nodes_reports_what_the_controller_stumbles_over(path: str, value: Any, error: str) -> None:
     if error.endswith("mixed up"):  # one that stands second in the defaults
         value[0] = {"name": "tasks", "mountPath": "/osmo/spec", "subPath": "x"}
     assert any(error in one for one in nodes_of(path, value).errors)
 
 
-def test_defaults_of_another_type_fall_away():
+def test_defaults_of_another_type_fall_away() -> None:
     found, _ = merged_with_defaults({"dag": {"tasks": [{}]}}, {"container": {"image": "a"}, "schedulerName": "b"})
 
     assert found == {"dag": {"tasks": [{}]}, "schedulerName": "b"}
 
 
-def test_what_is_empty_overrides_no_default():
+def test_what_is_empty_overrides_no_default() -> None:
     template = {"container": {"args": [], "env": [{"name": "A", "value": ""}]}, "initContainers": []}
     defaults = {
         "container": {"args": ["x"], "env": [{"name": "A", "value": "1"}]},
@@ -90,7 +92,7 @@ def test_what_is_empty_overrides_no_default():
     assert merged_with_defaults(template, defaults) == (defaults, True)
 
 
-def test_decoding_a_merge_onto_its_template_mixes_fields_when_entries_move():
+def test_decoding_a_merge_onto_its_template_mixes_fields_when_entries_move() -> None:
     """Seen on a real controller: the default for `a` got the effect of the template's toleration for `b`."""
     template = {"suspend": {}, "tolerations": [{"key": "b", "effect": "NoExecute"}]}
     defaults = {"tolerations": [{"key": "a", "operator": "Exists"}, {"key": "b", "operator": "Exists"}]}
@@ -101,11 +103,11 @@ def test_decoding_a_merge_onto_its_template_mixes_fields_when_entries_move():
     assert found["tolerations"][0] == {"key": "a", "operator": "Exists", "effect": "NoExecute"}
 
 
-def test_decoded_onto_keeps_no_entries_beyond_the_end():
+def test_decoded_onto_keeps_no_entries_beyond_the_end() -> None:
     assert decoded_onto([{"a": 1}, {"b": 2}], [{"c": 3}]) == [{"a": 1, "c": 3}]
 
 
-def test_pod_metadata_stands_above_defaults_and_below_the_template():
+def test_pod_metadata_stands_above_defaults_and_below_the_template() -> None:
     found = nodes_of("spec.podMetadata.labels", {"osmo.task_name": "everywhere", "own": "everywhere"})
 
     assert found.nodes[1].template["metadata"]["labels"]["osmo.task_name"] == "everywhere"

@@ -1,8 +1,10 @@
+from pathlib import Path
+
 import pytest
 from acceptance import argo_schema
 
 
-def test_workflow_schema_skips_where_the_crds_are_missing(monkeypatch, tmp_path):
+def test_workflow_schema_skips_where_the_crds_are_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     argo_schema.workflow_schema.cache_clear()
     monkeypatch.setenv("OSMOC_SHARED", str(tmp_path))
 
@@ -11,5 +13,5 @@ def test_workflow_schema_skips_where_the_crds_are_missing(monkeypatch, tmp_path)
     argo_schema.workflow_schema.cache_clear()
 
 
-def test_workflow_schema_is_read_once():
+def test_workflow_schema_is_read_once() -> None:
     assert argo_schema.workflow_schema() is argo_schema.workflow_schema()

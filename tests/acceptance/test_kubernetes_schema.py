@@ -1,3 +1,5 @@
+from typing import Any
+
 import kubernetes_validate
 import pytest
 from acceptance.kubernetes_schema import VERSION, object_schema
@@ -22,14 +24,14 @@ SPOILED = [
 ]
 
 
-def test_objects_that_kubernetes_validate_accepts_are_accepted():
+def test_objects_that_kubernetes_validate_accepts_are_accepted() -> None:
     for manifest in job_objects():
         kubernetes_validate.validate(manifest, VERSION, strict=True)
         assert schema_errors([manifest]) == []
 
 
 @pytest.mark.parametrize(("kind", "path", "value"), SPOILED)
-def test_objects_that_kubernetes_validate_refuses_are_refused(kind, path, value):
+def test_objects_that_kubernetes_validate_refuses_are_refused(kind: str, path: str, value: Any) -> None:
     objects = changed(job_objects(), kind, path, value)
     spoiled = next(manifest for manifest in objects if manifest["kind"] == kind)
 
@@ -38,5 +40,5 @@ def test_objects_that_kubernetes_validate_refuses_are_refused(kind, path, value)
     assert len(schema_errors([spoiled])) == 1
 
 
-def test_object_schema_is_none_for_other_peoples_kinds():
+def test_object_schema_is_none_for_other_peoples_kinds() -> None:
     assert object_schema("argoproj.io/v1alpha1", "Workflow") is None

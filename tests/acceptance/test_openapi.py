@@ -1,7 +1,10 @@
+from collections.abc import Callable, Iterable
+from typing import Any
+
 import pytest
 from acceptance import kubernetes_schema
 from acceptance.argo_schema import workflow_schema
-from acceptance.openapi import CHECKED, IGNORED, violations
+from acceptance.openapi import CHECKED, IGNORED, Schema, violations
 
 TYPES = {"io.k8s.Quantity": {}, "Named": {"type": "object", "properties": {"name": {"type": "string"}}}}
 OPEN = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
@@ -37,27 +40,29 @@ BY_NAME = {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-
         ({"type": "array", "x-kubernetes-list-type": "set"}, [1, 2], [1, 1], "duplicate entry 1"),
     ],
 )
-def test_violations_finds_what_the_schema_forbids(schema, good, bad, finding):
+def test_violations_finds_what_the_schema_forbids(schema: Schema, good: Any, bad: Any, finding: str) -> None:
     assert list(violations(good, schema, TYPES)) == []
     assert [one for one in violations(bad, schema, TYPES) if finding in one]
 
 
-def test_violations_takes_anything_where_unknown_fields_are_preserved():
+def test_violations_takes_anything_where_unknown_fields_are_preserved() -> None:
     assert list(violations({"a": [1, {"b": None}]}, {"x-kubernetes-preserve-unknown-fields": True}, {})) == []
 
 
-def test_violations_names_the_place():
+def test_violations_names_the_place() -> None:
     schema = {"type": "object", "properties": {"a": {"type": "array", "items": {"type": "object"}}}}
 
     assert list(violations({"a": [{}, {"b": 1}]}, schema, {})) == [".a[1]: unknown field `b`"]
 
 
 @pytest.mark.parametrize("schemas", [lambda: [workflow_schema()], lambda: kubernetes_schema.definitions().values()])
-def test_every_keyword_of_the_real_schemas_is_checked_or_ignored_knowingly(schemas):
+def test_every_keyword_of_the_real_schemas_is_known(
+    schemas: Callable[[], Iterable[Schema]],
+) -> None:
     assert set().union(*map(_keywords, schemas())) <= CHECKED | IGNORED
 
 
-def _keywords(schema):
+def _keywords(schema: Schema) -> set[str]:
     found = set(schema)
     for below in schema.get("properties", {}).values():
         found |= _keywords(below)

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from acceptance.samples import REMOVED, argo_objects, changed
 from acceptance.schemas import inline_schema_errors, schema_errors
@@ -27,7 +29,7 @@ INLINE = "spec.templates.0.dag.tasks.1.inline"
         ("spec.templates.1.container.image", {"not": "text"}, ".container.image: not string"),
     ],
 )
-def test_schema_errors_refuses_a_workflow_that_the_crd_refuses(path, value, finding):
+def test_schema_errors_refuses_a_workflow_that_the_crd_refuses(path: str, value: Any, finding: str) -> None:
     found = schema_errors(changed(argo_objects(), "Workflow", path, value))
 
     assert len(found) == 1
@@ -35,19 +37,19 @@ def test_schema_errors_refuses_a_workflow_that_the_crd_refuses(path, value, find
 
 
 @pytest.mark.parametrize("limit", [3, "3", "{{inputs.parameters.limit}}"])
-def test_schema_errors_takes_numbers_and_strings_where_argo_does(limit):
+def test_schema_errors_takes_numbers_and_strings_where_argo_does(limit: int | str) -> None:
     objects = changed(argo_objects(), "Workflow", "spec.templates.2.retryStrategy.limit", limit)
 
     assert schema_errors(objects) == []
 
 
-def test_schema_errors_refuses_a_kind_without_a_schema():
+def test_schema_errors_refuses_a_kind_without_a_schema() -> None:
     assert schema_errors([{"apiVersion": "example.org/v1", "kind": "Odd", "metadata": {"name": "a"}}]) == [
         "Odd/a: no schema for example.org/v1 Odd"
     ]
 
 
-def test_the_server_takes_anything_inline_but_the_template_schema_does_not():
+def test_the_server_takes_anything_inline_but_the_template_schema_does_not() -> None:
     *_, workflow = objects = changed(argo_objects(), "Workflow", f"{INLINE}.dag.tasks.0.templat", "x")
 
     assert schema_errors(objects) == []
@@ -56,7 +58,7 @@ def test_the_server_takes_anything_inline_but_the_template_schema_does_not():
     ]
 
 
-def test_inline_schema_errors_knows_no_limit_of_tasks():
+def test_inline_schema_errors_knows_no_limit_of_tasks() -> None:
     tasks = [{"name": f"t{index}", "template": "shape-0"} for index in range(1000)]
     *_, workflow = changed(argo_objects(), "Workflow", f"{INLINE}.dag.tasks", tasks)
 

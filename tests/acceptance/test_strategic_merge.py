@@ -1,13 +1,16 @@
+from typing import Any
+
 import pytest
 from acceptance.kubernetes_schema import definitions
+from acceptance.manifest import Manifest
 from acceptance.strategic_merge import MergeError, strategic_merge
 
 
-def merged(original, patch):
+def merged(original: Manifest, patch: Manifest) -> Manifest:
     return strategic_merge(original, patch, {"$ref": "io.k8s.api.core.v1.PodSpec"}, definitions())
 
 
-def container(name, **fields):
+def container(name: str, **fields: Any) -> Manifest:
     return {"name": name, **fields}
 
 
@@ -61,21 +64,21 @@ def container(name, **fields):
         ),
     ],
 )
-def test_strategic_merge_is_that_of_kubernetes(original, patch, expected):
+def test_strategic_merge_is_that_of_kubernetes(original: Manifest, patch: Manifest, expected: Manifest) -> None:
     assert merged(original, patch) == expected
 
 
-def test_strategic_merge_refuses_an_entry_without_its_key():
+def test_strategic_merge_refuses_an_entry_without_its_key() -> None:
     with pytest.raises(MergeError, match="has no `name`"):
         merged({"volumes": [{"name": "a"}]}, {"volumes": [{"emptyDir": {}}]})
 
 
-def test_strategic_merge_refuses_directives():
+def test_strategic_merge_refuses_directives() -> None:
     with pytest.raises(MergeError, match=r"\$patch"):
         merged({"containers": []}, {"containers": [container("main")], "$patch": "replace"})
 
 
-def test_strategic_merge_changes_neither_side():
+def test_strategic_merge_changes_neither_side() -> None:
     original, patch = {"nodeSelector": {"a": "1"}}, {"nodeSelector": {"b": "2"}}
     merged(original, patch)
 

@@ -1,0 +1,5 @@
+"""`python -m osmoc`."""
+
+from osmoc.cli.main import run
+
+run()

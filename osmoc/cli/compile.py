@@ -1,0 +1,83 @@
+"""`osmoc compile`: manifests to a stream, a file or a folder, or compared with a folder."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from osmoc.cli.commands import Context
+from osmoc.cli.files import compare_folder, folder_files, update_folder, write_file
+from osmoc.cli.main import FINDINGS
+from osmoc.cli.options import given, workflow_options
+from osmoc.cli.workflow import compile_file, print_findings
+from osmoc.pipeline import Result
+
+_FORMS = ("rendered", "spec", "graph", "plan", "manifests")
+
+
+@click.command("compile")
+@click.argument("file")
+@click.option("-o", "--output", default="-", metavar="-|FILE|DIR", help="Where to write. [standard output]")
+@click.option("--check", "folder", metavar="DIR", help="Write nothing: say whether DIR holds these manifests.")
+@click.option("--format", "format_", type=click.Choice(["yaml", "json"]), default="yaml", help="Form of manifests.")
+@click.option("--dump-after", type=click.Choice(_FORMS), help="Print what the workflow is after a step, and stop.")
+@workflow_options
+@click.pass_obj
+def compile_command(
+    context: Context,
+    file: str,
+    output: str,
+    folder: str | None,
+    format_: str,
+    dump_after: str | None,
+    **options: Any,
+) -> int:
+    """Write the manifests of a workflow: ConfigMaps, Services, and a Workflow for Argo or Jobs with their driver.
+
+    A DIR gets one file an object and a kustomization.yaml; what an earlier compile left there and this one does not
+    write is removed. The same input gives the same bytes. With --check the exit status is 1 if DIR is stale.
+
+    \b
+    Examples:
+      osmoc compile workflow.yaml | kubectl create -f -
+      osmoc compile workflow.yaml --target jobs --set epochs=5 -o deploy/train
+      osmoc compile workflow.yaml --check deploy/train
+    """
+    result = compile_file(file, given(options), context.stdin)
+    print_findings(result.findings, "text", sys.stderr)
+    if dump_after is not None:
+        return _dump(result, dump_after)
+    if result.failed:
+        return FINDINGS
+    if folder is not None:
+        difference = compare_folder(Path(folder), folder_files(result.manifests, format_))
+        sys.stdout.write(difference)
+        return FINDINGS if difference else 0
+    _write(result, output, format_)
+    return 0
+
+
+def _write(result: Result, output: str, format_: str) -> None:
+    from osmoc.emit.write import to_json, to_yaml
+
+    path = Path(output)
+    is_file = path.suffix in (".yaml", ".yml", ".json") and not path.is_dir()
+    if output != "-" and not is_file:
+        update_folder(path, folder_files(result.manifests, format_))
+        return
+    text = to_json(result.manifests) if format_ == "json" or path.suffix == ".json" else to_yaml(result.manifests)
+    if output == "-":
+        sys.stdout.write(text)
+    else:
+        write_file(path, text)
+
+
+def _dump(result: Result, form: str) -> int:
+    from osmoc.dump import dump
+
+    value = getattr(result, form)
+    if not value:
+        return FINDINGS
+    sys.stdout.write(value if isinstance(value, str) else dump(value))
+    return FINDINGS if result.failed else 0
