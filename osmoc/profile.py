@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from osmoc.spec import Model
-from osmoc.values import Boolean, Count, Duration, ExitCodes, SizeValue, Text
+from osmoc.values import Boolean, Count, Duration, ExitCodes, Integer, SizeValue, Text
 from osmoc.yamltree import Scalar
 
 
@@ -99,9 +99,9 @@ class TopologyKey(Model):
 
 
 class GpuShare(Model):
-    guarantee: int = Field(-1, description="GPUs a group of priority HIGH or NORMAL may ask for; -1 is no limit.")
-    maximum: int = -1
-    weight: int = 1
+    guarantee: Integer = Field(-1, description="GPUs a group of priority HIGH or NORMAL may ask for; -1 is no limit.")
+    maximum: Integer = -1
+    weight: Integer = 1
 
 
 class PoolResources(Model):

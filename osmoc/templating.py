@@ -4,10 +4,11 @@ Pure, and not safe against templates that eat time or memory: whoever renders a 
 process that can be killed (`osmoc.sandbox`).
 """
 
+import copy
 import random
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import FrameType
@@ -93,13 +94,29 @@ def _environment(undefined: dict[Fault, None], *extensions: type[Extension]) -> 
 
 def _render(environment: SandboxedEnvironment, text: str, values: Mapping[str, Any]) -> str:
     code = environment.compile(text, filename=_FILE)
-    return Template.from_code(environment, code, dict(environment.globals)).render(values)
+    # A template may append to a list of the values: the next render starts with what was given, as this one.
+    return Template.from_code(environment, code, dict(environment.globals)).render(copy.deepcopy(dict(values)))
+
+
+# What an undefined value gives for an operation of Python once the fault is noted: as if it were empty.
+_EMPTY: Final[Mapping[str, Callable[[], Any]]] = {
+    "__str__": str,
+    "__iter__": lambda: iter(()),
+    "__len__": int,
+    "__int__": int,
+    "__hash__": int,
+    "__float__": float,
+    "__bool__": bool,
+    "__contains__": bool,
+} | dict.fromkeys(("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"), bool)
+_ITSELF: Final = """__getitem__ __call__ __neg__ __pos__ __add__ __radd__ __sub__ __rsub__ __mul__ __rmul__ __mod__
+    __rmod__ __pow__ __rpow__ __truediv__ __rtruediv__ __floordiv__ __rfloordiv__"""
 
 
 def _collecting(undefined: dict[Fault, None]) -> type[Undefined]:
     """A strict undefined that notes the fault and goes on as if empty, so that one run finds them all."""
 
-    def note(self: Undefined, result: Any) -> Any:
+    def note(self: Undefined) -> None:
         line, message = _template_line(sys._getframe(2)), self._undefined_message
         if not line:  # Jinja tries at compile time whether this is a constant; it is not
             self._fail_with_undefined_error()
@@ -108,60 +125,26 @@ def _collecting(undefined: dict[Fault, None]) -> type[Undefined]:
         else:
             name = self._undefined_name if isinstance(self._undefined_name, str) else ""
             undefined[Fault(FaultKind.UNDEFINED, line, message, name)] = None
-        return result
 
-    class Collecting(StrictUndefined):
-        __slots__ = ()
+    def empty(result: Callable[[], Any]) -> Callable[..., Any]:
+        def method(self: Undefined, *_: Any, **__: Any) -> Any:
+            note(self)
+            return result()
 
-        def __str__(self) -> str:
-            return str(note(self, ""))
+        return method
 
-        def __iter__(self) -> Iterator[Any]:
-            return iter(note(self, ()))
+    def itself(self: Undefined, *_: Any, **__: Any) -> Any:
+        note(self)
+        return self
 
-        def __len__(self) -> int:
-            return int(note(self, 0))
+    def attribute(self: Undefined, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return itself(self)
 
-        def __bool__(self) -> bool:
-            return bool(note(self, False))
-
-        def __eq__(self, other: object) -> bool:
-            return bool(note(self, False))
-
-        def __ne__(self, other: object) -> bool:
-            return bool(note(self, True))
-
-        def __hash__(self) -> int:
-            return int(note(self, 0))
-
-        def __contains__(self, item: object) -> bool:
-            return bool(note(self, False))
-
-        def __getattr__(self, name: str) -> Any:
-            if name.startswith("__"):
-                raise AttributeError(name)
-            return note(self, self)
-
-        def _itself(self, *_: Any, **__: Any) -> Any:
-            return note(self, self)
-
-        __getitem__ = __call__ = _itself
-        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _itself
-        __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = _itself
-        __pow__ = __rpow__ = __neg__ = __pos__ = _itself
-
-        def __lt__(self, other: Any) -> bool:
-            return bool(note(self, False))
-
-        __le__ = __gt__ = __ge__ = __lt__
-
-        def __int__(self) -> int:
-            return int(note(self, 0))
-
-        def __float__(self) -> float:
-            return float(note(self, 0.0))
-
-    return Collecting
+    methods: dict[str, Any] = {name: empty(result) for name, result in _EMPTY.items()}
+    methods |= dict.fromkeys(_ITSELF.split(), itself)
+    return type("Collecting", (StrictUndefined,), methods | {"__slots__": (), "__getattr__": attribute})
 
 
 def _template_line(frame: FrameType | None) -> int:

@@ -22,7 +22,7 @@ def fault(code: Code, message: str, help: str = "") -> PydanticCustomError:
     """An error of a validator, with a code of ours as its type."""
     # pydantic formats the message itself, with braces as fields.
     escaped = message.replace("{", "{{").replace("}", "}}")
-    return PydanticCustomError(code.id, escaped, {"message": message, "help": help})  # type: ignore[arg-type]
+    return PydanticCustomError(code.id, escaped, {"message": message, "help": help})
 
 
 def wrong_type(value: Any, expected: str, help: str = "") -> PydanticCustomError:
@@ -127,6 +127,13 @@ def _count(value: Any, info: ValidationInfo) -> int:
             "drop the zero",
         )
     return int(number)
+
+
+def _integer(value: Any) -> int:
+    number = value.value if isinstance(value, Scalar) else value
+    if isinstance(number, int) and not isinstance(number, bool):
+        return number
+    raise wrong_type(value, "a whole number")
 
 
 def _number(text: str) -> int:
@@ -279,6 +286,7 @@ Text = Annotated[str, BeforeValidator(_text), _schema(**_SCALAR_TEXT)]
 StrictText = Annotated[str, BeforeValidator(_strict_text), _schema(type="string")]
 Boolean = Annotated[bool, BeforeValidator(_boolean), _schema(type=["boolean", "string", "integer"])]
 Count = Annotated[int, BeforeValidator(_count), _schema(type=["integer", "string"], minimum=0)]
+Integer = Annotated[int, BeforeValidator(_integer), _schema(type="integer")]
 Duration = Annotated[
     float,
     BeforeValidator(_duration),

@@ -6,6 +6,7 @@ unknown tags are findings.
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -24,6 +25,7 @@ _MAX_DIGITS: Final = 100
 _TAG: Final = "tag:yaml.org,2002:"
 # What PyYAML calls printable; anything else in a file is refused before it is parsed.
 UNPRINTABLE: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_OTHER_BREAK: Final = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
 _KNOWN_TAGS: Final = frozenset(_TAG + name for name in ("str", "int", "float", "bool", "null", "map", "seq"))
 
 type_name: Final = {str: "a string", bool: "a boolean", int: "an integer", float: "a number", date: "a date"}
@@ -43,7 +45,7 @@ class Node:
 
     __slots__ = ("column", "end_column", "end_line", "kind", "line", "tag", "value")
 
-    def __init__(self, kind: Kind, value: Any, tag: str, event: yaml.Event) -> None:
+    def __init__(self, kind: Kind, value: Any, tag: str, event: Any) -> None:
         self.kind = kind
         self.value = value
         self.tag = tag
@@ -140,9 +142,7 @@ def parse(text: str, found: Diagnostics) -> Tree | None:
     try:
         root = _compose(text, found)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        span = Span(mark.line + 1, mark.column + 1, mark.column + 2) if mark else None
-        found.report(codes.YAML_SYNTAX, span, _problem(error), help=_syntax_help(error))
+        found.report(codes.YAML_SYNTAX, _where(error, text), _problem(error), help=_syntax_help(error))
         return None
     except yaml.YAMLError as error:
         found.report(codes.YAML_SYNTAX, None, " ".join(str(error).split()))
@@ -152,6 +152,21 @@ def parse(text: str, found: Diagnostics) -> Tree | None:
     nodes = _Plain(found)
     plain = nodes.of(root)
     return None if nodes.exhausted else Tree(root, plain, text.split("\n"))
+
+
+def _where(error: yaml.MarkedYAMLError, text: str) -> Span | None:
+    """The place of the problem; what is missing at the end of the text is missing on its last line."""
+    mark = error.problem_mark or error.context_mark
+    if mark is None:
+        return None
+    if _OTHER_BREAK.search(text):
+        mark = _Marks(text).of(mark)
+    content = text.rstrip()
+    last = content.count("\n")
+    if mark.line > last:
+        column = len(content) - content.rfind("\n")
+        return Span(last + 1, column, column + 1)
+    return Span(mark.line + 1, mark.column + 1, mark.column + 2)
 
 
 def _problem(error: yaml.MarkedYAMLError) -> str:
@@ -176,13 +191,39 @@ class _TooDeep(yaml.MarkedYAMLError):
     pass
 
 
+class _Marks:
+    """Marks of libyaml by the lines of the file: YAML 1.1 also ends a line at NEL, LS, PS and a lone CR."""
+
+    def __init__(self, text: str) -> None:
+        self._ends = [match.start() for match in re.finditer("\n", text)]
+
+    def of(self, mark: yaml.Mark) -> yaml.Mark:
+        line = bisect_left(self._ends, mark.index)
+        start = self._ends[line - 1] + 1 if line else 0
+        return yaml.Mark(mark.name, mark.index, line, mark.index - start, None, None)
+
+
+def _events(text: str) -> Iterator[yaml.Event]:
+    events: Iterator[yaml.Event] = yaml.parse(text, Loader=_LOADER)
+    if not _OTHER_BREAK.search(text):
+        return events
+    return _placed(events, _Marks(text))
+
+
+def _placed(events: Iterator[yaml.Event], marks: _Marks) -> Iterator[yaml.Event]:
+    for event in events:
+        event.start_mark, event.end_mark = marks.of(event.start_mark), marks.of(event.end_mark)
+        yield event
+
+
 def _compose(text: str, found: Diagnostics) -> Node | None:
     root: Node | None = None
     stack: list[Node] = []
     anchors: dict[str, Node] = {}
     key: Node | None = None
     keys: list[Node | None] = []
-    for event in yaml.parse(text, Loader=_LOADER):
+    event: Any  # the stubs know of events without marks; libyaml does not make any
+    for event in _events(text):
         if isinstance(event, yaml.ScalarEvent):
             tag = event.tag or (_resolve(event.value) if event.implicit[0] else _TAG + "str")
             node = Node(Kind.SCALAR, event.value, tag, event)

@@ -16,7 +16,7 @@ from osmoc.cli.workflow import FORMATS, compile_file, print_findings
 @click.option("--format", "format_", type=click.Choice(FORMATS), default="text", help="How to print findings.")
 @workflow_options
 @click.pass_obj
-def check_command(context: Context, files: tuple[str, ...], format_: str, **options: Any) -> int:
+def check_command(context: Context, /, files: tuple[str, ...], format_: str, **options: Any) -> int:
     """Validate workflows and print what is wrong with them.
 
     Exit status 0 if there are no errors, 1 if there are; warnings and notes do not count, unless --strict is given.

@@ -26,6 +26,7 @@ _FORMS = ("rendered", "spec", "graph", "plan", "manifests")
 @click.pass_obj
 def compile_command(
     context: Context,
+    /,
     file: str,
     output: str,
     folder: str | None,

@@ -22,7 +22,7 @@ from osmoc.graph import Graph
 @click.option("-o", "--output", default="-", metavar="FILE", help="Where to write it. [standard output]")
 @workflow_options
 @click.pass_obj
-def graph_command(context: Context, file: str, format_: str, output: str, **options: Any) -> int:
+def graph_command(context: Context, /, file: str, format_: str, output: str, **options: Any) -> int:
     """Draw the graph of a workflow: groups as boxes, their lead marked, and why one waits for another.
 
     \b

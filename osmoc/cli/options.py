@@ -34,7 +34,7 @@ def spread_assignments(argv: Sequence[str]) -> list[str]:
     return words
 
 
-class _Assignments(click.ParamType):
+class _Assignments(click.ParamType[tuple[str, str]]):
     name = "KEY=VALUE"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:

@@ -159,9 +159,9 @@ def _writes(writes: tuple[object, ...], dataset: str) -> bool:
 
 
 def _bootstrap(groups: Mapping[str, Group], cluster: Cluster) -> list[Requirement]:
-    names = ["ServiceAccount osmo-task"]
+    names = ["osmo-task"]
     if cluster.target == "argo":
-        names.append("ServiceAccount osmo-executor")
+        names.append("osmo-executor")
     if any(len(group.tasks) > 1 for group in groups.values()):
-        names.append("Secret osmo-group-key")
-    return [Requirement(kind="objects", name=", ".join(names), reason="`osmoc bootstrap` prints them")]
+        names.append("osmo-group-key")
+    return [Requirement(kind="bootstrap objects", name=", ".join(names), reason="`osmoc bootstrap` prints them")]

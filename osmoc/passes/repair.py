@@ -49,7 +49,8 @@ def broken_part(kind: str, path: Path) -> Path:
 
 
 def _mend(root: Any, kind: str, path: Path) -> None:
-    holder, key = root, path[-1]
+    holder: Any = root
+    key = path[-1]
     for step in path[:-1]:
         if (isinstance(holder, dict) and step in holder) or (
             isinstance(holder, list) and isinstance(step, int) and step < len(holder)

@@ -43,12 +43,12 @@ def resolve_secrets(graph: Graph, cluster: Cluster, tree: Tree, found: Diagnosti
     if storage is None and any(_moves_data(task) for _, task in graph.tasks()):
         storage = Storage()
     resolver = _Resolver(cluster, storage, tree, found)
-    by_task = {task.name: resolver.secrets(task) for _, task in graph.tasks()}
     if storage and storage.claim:
         resolver.require("PersistentVolumeClaim", storage.claim, "storage")
     elif storage:
         keys = "access_key_id, access_key" if storage.url else "url, endpoint, region, access_key_id, access_key"
         resolver.require("Secret", storage.secret, f"storage of task data, with the keys {keys}")
+    by_task = {task.name: resolver.secrets(task) for _, task in graph.tasks()}
     return Resolved(by_task, storage, tuple(resolver.requirements))
 
 

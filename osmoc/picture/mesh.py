@@ -1,23 +1,18 @@
-"""Boxes in columns, and the tracks on which long links pass the columns between their ends.
+"""Boxes in columns, one a level, and the tracks on which long links pass the columns between their ends.
 
-A column is a level, or a part of one: many boxes alike - a sweep of trainings between one start and one end - are
-broken over several columns, or a picture would be two screens wide and forty high. Links that leave one port share
-their tracks, or those that enter one, whichever are more, as wires of a loom do.
+Links that leave one port share their tracks, or those that enter one, whichever are more, as wires of a loom do.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import sqrt
 from typing import Final
 
 from osmoc.picture.levels import levels
 
 GAP: Final = 16
-_SHORTEST: Final = 700  # a column of less than this is not broken
-_ALIKE: Final = 4
-_MOST_TRACKS: Final = 20_000  # beyond, long links run behind the boxes
+_MOST_TRACKS: Final = 8_000  # beyond, long links run behind the boxes
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +61,8 @@ class Mesh:
 
 def mesh(boxes: Mapping[str, Box], links: Sequence[Link]) -> Mesh:
     names = {name: n for n, name in enumerate(boxes)}
-    columns = [[names[name] for name in column] for column in _columns(boxes, links)]
+    ends = [(link.upstream, link.downstream) for link in links]
+    columns = [[names[name] for name in level] for level in levels(boxes, ends)]
     column_of = {node: n for n, column in enumerate(columns) for node in column}
     heights = [box.height for box in boxes.values()]
     leaving = Counter((link.upstream, link.leaves) for link in links)
@@ -97,35 +93,3 @@ def mesh(boxes: Mapping[str, Box], links: Sequence[Link]) -> Mesh:
 def _wires(path: Sequence[int], link: Link) -> Iterator[Wire]:
     for n, (left, right) in enumerate(pairwise(path)):
         yield Wire(left, link.leaves if n == 0 else 0, right, link.enters if n == len(path) - 2 else 0)
-
-
-def _columns(boxes: Mapping[str, Box], links: Sequence[Link]) -> Iterator[Sequence[str]]:
-    area = sum((box.width + 4 * GAP) * (box.height + GAP) for box in boxes.values())
-    longest = max(_SHORTEST, 0.8 * sqrt(area))
-    neighbours: dict[str, set[tuple[str, bool]]] = defaultdict(set)
-    for link in links:
-        neighbours[link.upstream].add((link.downstream, True))
-        neighbours[link.downstream].add((link.upstream, False))
-    for level in levels(boxes, ((link.upstream, link.downstream) for link in links)):
-        yield from _broken(level, boxes, longest, {name: frozenset(neighbours[name]) for name in level})
-
-
-def _broken(
-    level: Sequence[str], boxes: Mapping[str, Box], longest: float, neighbours: Mapping[str, frozenset[object]]
-) -> Iterable[Sequence[str]]:
-    """A level in columns of about the same height. What has neighbours of its own stays in the first one."""
-    total = sum(boxes[name].height + GAP for name in level)
-    if total <= longest:
-        return [level]
-    alike = Counter(neighbours.values())
-    movable = [name for name in level if alike[neighbours[name]] >= _ALIKE]
-    columns = [[name for name in level if alike[neighbours[name]] < _ALIKE]]
-    share = total / -(-total // longest)
-    filled = sum(boxes[name].height + GAP for name in columns[0])
-    for name in movable:
-        if filled and filled + boxes[name].height / 2 > share:
-            columns.append([])
-            filled = 0
-        columns[-1].append(name)
-        filled += boxes[name].height + GAP
-    return columns

@@ -4,14 +4,16 @@ Columns are levels: what stands further right starts later. Colours follow the r
 viewer tells; text is never narrower than reckoned, so that it fits whatever sans-serif font there is.
 """
 
-from collections.abc import Iterator, Mapping
-from itertools import pairwise
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate, pairwise
 from typing import Final
 from xml.sax.saxutils import escape
 
 from osmoc.graph import Graph, Task, Via
-from osmoc.picture.captions import command_line, data, hardware, heading, plain, title
-from osmoc.picture.cards import HEADER, ICON, PADDING, STAR, TITLE_Y, Card, Frame, Row, frame
+from osmoc.picture.alike import alike
+from osmoc.picture.captions import command_line, data, hardware, heading, plain
+from osmoc.picture.cards import GAP, HEADER, ICON, PADDING, STAR, TITLE_Y, Card, Frame, Row, frame
 from osmoc.picture.flow import Arrow, Data, Flow, Kind, flow
 from osmoc.picture.layout import Place, Route, layout
 from osmoc.picture.mesh import Link
@@ -19,7 +21,8 @@ from osmoc.picture.mesh import Link
 _MARGIN: Final = 24
 _TOP: Final = 72
 _BOTTOM: Final = 52
-_NARROWEST: Final = 420
+_NARROWEST: Final = 300
+_MOST_REASONS: Final = 12
 
 _STYLE: Final = """\
 .osmoc { font-family: system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif; }
@@ -30,6 +33,7 @@ _STYLE: Final = """\
 .osmoc .end { text-anchor: end; }
 .osmoc .paper { fill: #ffffff; }
 .osmoc .group > rect { fill: #f6f8fa; stroke: #d1d9e0; }
+.osmoc .bundle > rect { fill: none; stroke: #afb8c1; stroke-dasharray: 3 4; }
 .osmoc .card { fill: #ffffff; stroke: #afb8c1; }
 .osmoc .lead .card { stroke: #9a6700; }
 .osmoc .star { fill: #bf8700; }
@@ -48,6 +52,7 @@ _STYLE: Final = """\
 .osmoc .small { fill: #9198a1; }
 .osmoc .paper { fill: #0d1117; }
 .osmoc .group > rect { fill: #151b23; stroke: #3d444d; }
+.osmoc .bundle > rect { stroke: #656c76; }
 .osmoc .card { fill: #212830; stroke: #656c76; }
 .osmoc .lead .card { stroke: #d29922; }
 .osmoc .star { fill: #e3b341; }
@@ -65,7 +70,7 @@ _DEFS: Final = """\
 markerUnits="userSpaceOnUse" orient="auto-start-reverse"><path class="head" d="M0 0L10 5L0 10z"/></marker>
 <marker id="osmoc-dataset-head" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="8" markerHeight="8" \
 markerUnits="userSpaceOnUse" orient="auto-start-reverse"><path class="dataset-head" d="M0 0L10 5L0 10z"/></marker>
-<path id="osmoc-star" class="star" d="M0-6.5L1.6-2.2L6.2-2L2.6.8L3.8 5.3L0 2.7L-3.8 5.3L-2.6.8L-6.2-2L-1.6-2.2z"/>
+<path id="osmoc-star" d="M0-6.5L1.6-2.2L6.2-2L2.6.8L3.8 5.3L0 2.7L-3.8 5.3L-2.6.8L-6.2-2L-1.6-2.2z"/>
 <path id="osmoc-dataset" d="M-4.5-3.2a4.5 1.7 0 0 0 9 0a4.5 1.7 0 0 0-9 0v6.4a4.5 1.7 0 0 0 9 0v-6.4"/>
 <path id="osmoc-url" d="M-3 3.5h5.8a2.4 2.4 0 0 0 .3-4.8a3.5 3.5 0 0 0-6.7-.7a2.8 2.8 0 0 0 .6 5.5z"/>
 <path id="osmoc-run" d="M-4.5 0a4.5 4.5 0 1 0 9 0a4.5 4.5 0 1 0-9 0M0-2.6V0l2 1.4"/>
@@ -75,9 +80,15 @@ markerUnits="userSpaceOnUse" orient="auto-start-reverse"><path class="dataset-he
 def svg(graph: Graph) -> str:
     """Needs: a graph without cycles."""
     drawn = flow(graph)
-    frames = {name: frame(group, drawn) for name, group in graph.groups.items()}
-    plan = layout({name: each.box for name, each in frames.items()}, [_link(arrow, frames) for arrow in drawn.arrows])
-    width, height = max(_NARROWEST, plan.width + 2 * _MARGIN), plan.height + _TOP + _BOTTOM
+    frames = [frame(groups, drawn) for groups in alike(graph, drawn.arrows)]
+    frame_of = {group.name: each for each in frames for group in each.groups}
+    links: dict[Link, list[Arrow]] = defaultdict(list)  # what would be drawn twice is drawn once
+    for arrow in drawn.arrows:
+        links[_link(arrow, frame_of)].append(arrow)
+    plan = layout({_name(each): each.box for each in frames}, list(links))
+    legend = list(_legend(graph, drawn))
+    starts = list(accumulate((wide for _, wide in legend), initial=0))
+    width, height = max(plan.width, starts[-1], _NARROWEST) + 2 * _MARGIN, plan.height + _TOP + _BOTTOM
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" class="osmoc" role="img" width="{width}" height="{height}"'
         f' viewBox="0 0 {width} {height}">',
@@ -88,58 +99,85 @@ def svg(graph: Graph) -> str:
         _text(_MARGIN, 34, plain(graph.name), "heading"),
         _text(_MARGIN, 54, heading(graph), "small"),
         f'<g transform="translate({_MARGIN},{_TOP})">',
-        *(_group(frames[name], place) for name, place in plan.places.items() if not frames[name].group.implicit),
-        *(_arrow(arrow, route, frames) for arrow, route in zip(drawn.arrows, plan.routes, strict=True)),
+        *(_box(each, plan.places[_name(each)]) for each in frames if not each.is_card),
+        *(_line(link, route, links[link], frame_of) for link, route in zip(links, plan.routes, strict=True)),
+        *(
+            piece
+            for each in frames
+            for card in each.cards
+            for piece in _card(card, each, plan.places[_name(each)], drawn)
+        ),
+        "</g>",
+        *(
+            f'<g transform="translate({_MARGIN + start},{height - 22})">{sign}</g>'
+            for (sign, _), start in zip(legend, starts, strict=False)
+        ),
+        "</svg>",
     ]
-    for name, place in plan.places.items():
-        for card in frames[name].cards:
-            lines += _card(card, frames[name], place, drawn)
-    return "\n".join([*lines, "</g>", *_legend(graph, drawn, height - 22), "</svg>"]) + "\n"
+    return "\n".join(lines) + "\n"
 
 
-def _link(arrow: Arrow, frames: Mapping[str, Frame]) -> Link:
-    upstream, downstream = frames[arrow.upstream], frames[arrow.downstream]
+def _name(box: Frame) -> str:
+    return box.groups[0].name
+
+
+def _link(arrow: Arrow, frame_of: Mapping[str, Frame]) -> Link:
+    upstream, downstream = frame_of[arrow.upstream], frame_of[arrow.downstream]
     leaves = _port(upstream, arrow.writer, arrow.written, writes=True)
-    return Link(arrow.upstream, arrow.downstream, leaves, _port(downstream, arrow.reader, arrow.read, writes=False))
+    enters = _port(downstream, arrow.reader, arrow.read, writes=False)
+    return Link(_name(upstream), _name(downstream), leaves, enters)
 
 
 def _port(box: Frame, task: str, item: Data | None, *, writes: bool) -> int:
     """How far below the top of its box an arrow starts or ends: at the data's row, else at the task's or box's name."""
-    for card in box.cards:
-        if card.task.name == task:
-            rows = card.writes if writes else card.reads
-            return card.y + next((row.y for row in rows if item in row.items), TITLE_Y)
-    return TITLE_Y if box.group.implicit else HEADER // 2
+    if box.has_ports:
+        for card in box.cards:
+            if card.task.name == task:
+                rows = card.writes if writes else card.reads
+                return card.y + next((row.y for row in rows if item in row.items), TITLE_Y)
+    return HEADER // 2
 
 
-def _group(box: Frame, place: Place) -> str:
-    words = [f"group {box.group.name}", f"lead {box.group.lead.name}"]
-    if not box.group.barrier:
-        words.append("without barrier: commands start as soon as their own task is ready")
-    if not box.group.ignore_nonlead_status:
-        words.append("fails if any of its tasks fails")
+def _box(box: Frame, place: Place) -> str:
+    words = [box.title]
+    if box.is_group:
+        group = box.groups[0]
+        words = [f"group {group.name}", f"lead {group.lead.name}"]
+        if not group.barrier:
+            words.append("no barrier: a command starts as soon as its own task is ready")
+        if not group.ignore_nonlead_status:
+            words.append("fails as soon as one of its tasks fails")
     return (
-        f'<g class="group"><title>{_escaped(*words)}</title>'
+        f'<g class="{"group" if box.is_group else "bundle"}"><title>{_escaped(*words)}</title>'
         f'<rect x="{place.x}" y="{place.y}" width="{place.width}" height="{place.height}" rx="10"/>'
-        f"{_text(place.x + PADDING, place.y + HEADER // 2 + 5, box.title, 'name')}</g>"
+        f"{_text(place.x + PADDING, place.y + HEADER // 2 + 5, box.title, 'name' if box.is_group else 'small')}</g>"
     )
 
 
-def _arrow(arrow: Arrow, route: Route, frames: Mapping[str, Frame]) -> str:
+def _line(link: Link, route: Route, arrows: Sequence[Arrow], frame_of: Mapping[str, Frame]) -> str:
     """A dashed line starts where it shares its tracks with others: there their dashes must fall on each other."""
-    start = frames[arrow.upstream].inset if arrow.writer else 0
-    end = frames[arrow.downstream].inset if arrow.reader else 0
-    points = [(route.points[0][0] - start, route.points[0][1]), *route.points]
-    points.append((route.points[-1][0] + end, route.points[-1][1]))
+    start, end = frame_of[link.upstream], frame_of[link.downstream]
+    (first_x, first_y), (last_x, last_y) = route.points[0], route.points[-1]
+    points = [(first_x - _depth(start, arrows[0].writer), first_y), *route.points]
+    points.append((last_x + _depth(end, arrows[0].reader), last_y))
     path = _curve(points[::-1] if route.gathers else points)
-    kind, marker = ("arrow", "osmoc-head") if arrow.via is Via.TASK else ("arrow dataset", "osmoc-dataset-head")
-    upstream, downstream = (
-        arrow.writer or title(frames[arrow.upstream].group),
-        arrow.reader or title(frames[arrow.downstream].group),
-    )
-    words = f"{upstream} → {downstream}" + (f": dataset {arrow.what}" if arrow.via is Via.DATASET else "")
+    by_task = any(arrow.via is Via.TASK for arrow in arrows)
+    kind, marker = ("arrow", "osmoc-head") if by_task else ("arrow dataset", "osmoc-dataset-head")
     side = "start" if route.gathers else "end"
-    return f'<path class="{kind}" d="{path}" marker-{side}="url(#{marker})"><title>{_escaped(words)}</title></path>'
+    words = [_reason(arrow) for arrow in arrows[:_MOST_REASONS]]
+    if more := len(arrows) - len(words):
+        words.append(f"and {more:,} more")
+    return f'<path class="{kind}" d="{path}" marker-{side}="url(#{marker})"><title>{_escaped(*words)}</title></path>'
+
+
+def _depth(box: Frame, task: str) -> int:
+    """How far inside its box an arrow starts or ends."""
+    return box.inset if task and box.has_ports else 0
+
+
+def _reason(arrow: Arrow) -> str:
+    reason = f"{arrow.writer or arrow.upstream} → {arrow.reader or arrow.downstream}"
+    return f"{reason}: dataset {arrow.what}" if arrow.via is Via.DATASET else reason
 
 
 def _curve(points: list[tuple[int, int]]) -> str:
@@ -155,15 +193,16 @@ def _curve(points: list[tuple[int, int]]) -> str:
 
 
 def _card(card: Card, box: Frame, place: Place, drawn: Flow) -> Iterator[str]:
-    width = place.width - 2 * box.inset
-    lead = card.task.is_lead and not box.group.implicit
+    width = (place.width - 2 * box.inset - GAP * (box.columns - 1)) // box.columns
+    x, y = place.x + box.inset + card.column * (width + GAP), place.y + card.y
+    lead = card.task.is_lead and box.is_group
     yield (
-        f'<g class="task{" lead" if lead else ""}" transform="translate({place.x + box.inset},{place.y + card.y})">'
+        f'<g class="task{" lead" if lead else ""}" transform="translate({x},{y})">'
         f"<title>{_escaped(*_tooltip(card.task, lead, drawn))}</title>"
         f'<rect class="card" width="{width}" height="{card.height}" rx="6"/>'
     )
     if lead:
-        yield f'<use href="#osmoc-star" x="{PADDING + 6}" y="{TITLE_Y}"/>'
+        yield f'<use class="star" href="#osmoc-star" x="{PADDING + 6}" y="{TITLE_Y}"/>'
     yield _text(PADDING + (STAR if lead else 0), TITLE_Y + 5, card.name, "name")
     if card.badge:
         wide, right = 12 + 7 * len(card.badge), width - PADDING + 4
@@ -194,18 +233,15 @@ def _tooltip(task: Task, lead: bool, drawn: Flow) -> Iterator[str]:
         yield f"{'saves' if item.kind is Kind.CHECKPOINT else 'writes'} {data(item)}"
 
 
-def _legend(graph: Graph, drawn: Flow, y: int) -> Iterator[str]:
-    """What the signs mean, of those that are there."""
-    x = _MARGIN
+def _legend(graph: Graph, drawn: Flow) -> Iterator[tuple[str, int]]:
+    """What the signs mean, of those that are there, each with its width."""
     if any(not group.implicit for group in graph.groups.values()):
-        yield f'<use href="#osmoc-star" x="{x + 6}" y="{y - 4}"/>{_text(x + STAR, y, "lead of its group", "small")}'
-        x += 130
+        yield f'<use class="star" href="#osmoc-star" x="6" y="-4"/>{_text(STAR, 0, "lead of its group", "small")}', 140
     for via, words, kind in ((Via.TASK, "output of a task", "arrow"), (Via.DATASET, "dataset", "arrow dataset")):
         if any(arrow.via is via for arrow in drawn.arrows):
-            yield f'<path class="{kind}" d="M{x} {y - 4}h28"/>{_text(x + 36, y, words, "small")}'
-            x += 150 if via is Via.TASK else 100
+            yield f'<path class="{kind}" d="M0 -4h28"/>{_text(36, 0, words, "small")}', 150 if via is Via.TASK else 104
     if any(item.kind is not Kind.TASK for items in (*drawn.reads.values(), *drawn.writes.values()) for item in items):
-        yield _text(x, y, "data: read at the left, written at the right", "small")
+        yield _text(0, 0, "data: read at the left, written at the right", "small"), 270
 
 
 def _text(x: int, y: int, text: str, kind: str) -> str:

@@ -263,7 +263,7 @@ def _mounting(container: Manifest, mount: Manifest) -> Manifest:
 
 def _add_argo_environment(pod_spec: Manifest, workflow: Manifest, node: Node) -> None:
     """Argo's variables come behind the user's; init containers, ours too, carry the whole template among them."""
-    template: Manifest = {"inputs": {}, "outputs": {}, "metadata": {}} | node.template | {"inputs": {}}
+    template: Manifest = {"outputs": {}, "metadata": {}} | node.template | {"inputs": {}}
     common = [
         {"name": "ARGO_NODE_ID", "value": node_id(workflow["metadata"]["name"], node.name)},
         {"name": "ARGO_INCLUDE_SCRIPT_OUTPUT", "value": "false"},

@@ -21,10 +21,15 @@ def kubectl_env() -> dict[str, str]:
 
 
 def dry_run(objects: list[Manifest], kubectl_env: Mapping[str, str]) -> list[str]:
-    """Every error of the server; objects are neither stored nor seen by each other. Warnings count as errors."""
+    """Every error of the server; objects are neither stored nor seen by each other. Warnings count as errors.
+
+    That an object exists already is none: the server finds out after it has validated it.
+    """
     done = _kubectl(["create", "--dry-run=server", "--validate=strict", "-f", "-"], objects, kubectl_env)
-    found = [one.strip() for one in _NEXT_ERROR.split(done.stderr) if one.strip()]
-    return found if found or done.returncode == 0 else [f"kubectl ended with {done.returncode}: {done.stdout}"]
+    answers = [one.strip() for one in _NEXT_ERROR.split(done.stderr) if one.strip()]
+    if done.returncode and not answers:
+        return [f"kubectl ended with {done.returncode}: {done.stdout}"]
+    return [one for one in answers if "(AlreadyExists)" not in one]
 
 
 def admission_needs(pods: list[tuple[str, Manifest]]) -> list[Manifest]:

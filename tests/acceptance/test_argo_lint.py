@@ -53,6 +53,12 @@ def test_argo_lint_finds_nothing_in_a_good_workflow() -> None:
         (f"{LEAF}.initContainers", [{"name": "init"}], "initContainers: the name 'init' is Argo's own"),
         (f"{LEAF}.sidecars", [{"image": "x"}], "sidecars: the name None is Argo's own, or none"),
         (f"{LEAF}.parallelism", 1, "`parallelism` is only for DAGs"),
+        (
+            LEAF,
+            {"name": "shape-0", "suspend": {}, "metadata": {"labels": {"a": "{{pod.name}}"}}},
+            "templates.shape-0: uses {{pod.name}} and makes no pod",
+        ),
+        ("spec.podMetadata.labels", {"a": "{{inputs.parameters.x}}"}, "templates.shape-1: uses the parameter `x`"),
         ("spec.templates.0.pendingTimeout", "1h", "`pendingTimeout` is only for leaves"),
         ("spec.templates.0.activeDeadlineSeconds", 1, "`activeDeadlineSeconds` is only for leaves"),
         (f"{RETRIED}.pendingTimeout", "1h", "pendingTimeout never fires under a retryStrategy"),

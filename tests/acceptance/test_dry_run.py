@@ -28,6 +28,7 @@ def test_dry_run_asks_once_for_all_and_splits_the_answer(fake_kubectl: Path) -> 
     answer = fake_kubectl.with_name("kubectl.answer")
     answer.write_text(
         'Error from server (BadRequest): error when creating "STDIN": unknown field "a"\n'
+        'Error from server (AlreadyExists): error when creating "STDIN": services "a" already exists\n'
         'The Job "b" is invalid: \n* spec.c: Invalid value\n* spec.d: Required value\n'
     )
 

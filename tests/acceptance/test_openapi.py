@@ -31,6 +31,7 @@ BY_NAME = {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-
         ({"$ref": "#/$defs/io.k8s.Quantity"}, 2, [], ".: neither number nor quantity"),
         ({"$ref": "#/$defs/Named"}, {"name": "a"}, {"nam": "a"}, ".: unknown field `nam`"),
         ({"type": "object"}, {}, {"a": 1}, ".: unknown field `a`"),
+        (OPEN, {"1": 1}, {1: 1}, ".: key is not a string: 1"),
         ({"type": "object", "required": ["a"], **OPEN}, {"a": 1}, {"b": 1}, "required field `a` is missing"),
         ({"type": "object", "additionalProperties": {"type": "string"}}, {"a": "b"}, {"a": 1}, ".a: not string"),
         ({"type": "array", "maxItems": 1}, [1], [1, 2], ": 2 items, at most 1 are allowed"),
