@@ -1,6 +1,7 @@
-"""Dataset references as text: `[bucket/]name[:tag or version]`."""
+"""Dataset references as text, `[bucket/]name[:tag or version]`, and whether two of them mean the same."""
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from osmoc.graph import Dataset
@@ -13,3 +14,15 @@ def parse_reference(text: str) -> tuple[Dataset, str] | None:
     """The dataset and the tag or version of it (empty if none); None if the text is no reference."""
     match = _REFERENCE.fullmatch(text)
     return (Dataset(match[2], match[1] or ""), match[3] or "") if match else None
+
+
+def in_bucket(dataset: Dataset, default_bucket: str) -> Dataset:
+    return dataset if dataset.bucket else replace(dataset, bucket=default_bucket)
+
+
+def is_new(version: str, tag: str) -> bool:
+    """Whether a reference with `version` means the version that a writer makes and tags with `tag` in this run.
+
+    A version or tag that no writer sets pins what was there before.
+    """
+    return not version or version == tag

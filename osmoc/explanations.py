@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import yaml
 
-from osmoc.codes import TABLE, Code
+from osmoc.codes import TABLE, Code, Severity
 
 _FOLDER: Final = "explain"
 
@@ -33,21 +33,28 @@ class Example:
     labels: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     profile: str = ""
-    target: str = ""
+    target: Literal["", "argo", "jobs"] = ""
     pool: str = ""
+    priority: Literal["", "HIGH", "NORMAL", "LOW"] = ""
+    workflow_id: str = ""
 
     @property
     def arguments(self) -> str:
         """What to add to `osmoc check FILE`."""
-        named = {"--set": self.set_, "--set-string": self.set_string, "--set-env": self.set_env, "--label": self.labels}
-        words = [f"{option} {key}={value}" for option, values in named.items() for key, value in values.items()]
-        words += [f"{option} {value}" for option, value in (("--target", self.target), ("--pool", self.pool)) if value]
-        return " ".join(words)
+        pairs = {"--set": self.set_, "--set-string": self.set_string, "--set-env": self.set_env, "--label": self.labels}
+        single = {
+            "--target": self.target,
+            "--pool": self.pool,
+            "--priority": self.priority,
+            "--id": self.workflow_id,
+        }
+        words = [f"{option} {key}={value}" for option, values in pairs.items() for key, value in values.items()]
+        return " ".join([*words, *(f"{option} {value}" for option, value in single.items() if value)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """`bad` and `good` are None where nothing reports the code yet (`pending`)."""
+    """`bad` and `good` are None where nothing reports the code yet (`pending`); `good` where no file is without it."""
 
     code: Code
     meaning: str
@@ -94,7 +101,9 @@ def explain_text(code: Code) -> str:
     """
     long = explanation(code.id)
     parts = [f"{code.id} ({code.severity.value}): {code.summary}", long.meaning.strip()]
-    for heading, example in (("Wrong", long.bad), ("Right", long.good)):
+    # A note is no mistake.
+    headings = ("Noted", "Not noted") if code.severity is Severity.NOTE else ("Wrong", "Right")
+    for heading, example in zip(headings, (long.bad, long.good), strict=True):
         if example:
             parts += _shown(heading, example)
     return "\n\n".join(parts) + "\n"

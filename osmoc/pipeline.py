@@ -196,7 +196,8 @@ def _identify(decisions: Decisions, tree: Tree, found: Diagnostics) -> str:
     stem = fit(kubernetes_name(decisions.graph.name), _LONGEST_ID - 9)
     draft = make_plan(decisions, f"{stem}-00000000", "", tree, found)
     content = json.dumps(
-        [_manifests(draft, found), decisions.cluster.profile.model_dump_json(), document.VERSION], ensure_ascii=False
+        [_manifests(draft, found), decisions.cluster.profile.model_dump_json(exclude_defaults=True), document.VERSION],
+        ensure_ascii=False,
     )
     return f"{stem}-{sha256(content.encode()).hexdigest()[:8]}"
 

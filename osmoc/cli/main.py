@@ -3,6 +3,7 @@
 Statuses: 0 nothing wrong (warnings and notes included), 1 errors found, 2 wrong usage, 3 a fault of osmoc itself.
 """
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,10 @@ INTERNAL = 3
 
 def run() -> None:
     """The entry point of the `osmoc` command."""
+    for stream in (sys.stdout, sys.stderr):
+        # Manifests are UTF-8 in every locale.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     sys.exit(main(sys.argv[1:]))
 
 

@@ -56,12 +56,11 @@ def read_source(name: str, stdin: IO[str]) -> tuple[Source | Diagnostic, Path]:
         data = _standard_input(stdin) if name == "-" else Path(name).read_bytes()
     except OSError as error:
         raise click.UsageError(f"{name} cannot be read: {(error.strerror or str(error)).lower()}") from None
-    shown = "<stdin>" if name == "-" else name
     folder = Path() if name == "-" else Path(name).parent
     try:
-        return Source(shown, data.decode()), folder
+        return Source(name, data.decode()), folder
     except UnicodeDecodeError as error:
-        found = Diagnostics(Source(shown, data.decode(errors="replace")))
+        found = Diagnostics(Source(name, data.decode(errors="replace")))
         line = data.count(b"\n", 0, error.start) + 1
         found.report_line(codes.NOT_UTF8, line, f"byte {data[error.start]:#04x} is not UTF-8", help="save it as UTF-8")
         return next(iter(found)), folder

@@ -48,7 +48,8 @@ _TAGS: Final = frozenset(
     )
 )
 
-# What a leaf template says in a field of its own; the rest of a pod's spec goes into its podSpecPatch.
+# What a leaf template says in a field of its own; the rest of a pod's spec goes into its podSpecPatch. Tolerations
+# are among the rest: with templateDefaults Argo would merge them by key, and not all have one.
 _TEMPLATE_FIELDS: Final = (
     "activeDeadlineSeconds",
     "affinity",
@@ -57,7 +58,6 @@ _TEMPLATE_FIELDS: Final = (
     "priorityClassName",
     "schedulerName",
     "securityContext",
-    "tolerations",
     "volumes",
 )
 # Said once for the Workflow, or by Argo itself.
@@ -273,14 +273,22 @@ class _DagWriter:
             "digest": task.document_digest,
         }
         parameters = [{"name": name, "value": values[name]} for name in _parameters(leaf)]
-        name = self._names.get(leaf)
-        template = {"template": name} if name else {"inline": self._bodies[leaf]}
-        return {"name": task.label} | template | {"arguments": {"parameters": parameters}}
+        shape = self._names.get(leaf)
+        template = {"template": shape} if shape else {"inline": self._bodies[leaf]}
+        name = _dag_name(group) if len(group.tasks) == 1 else task.label
+        return {"name": name} | template | {"arguments": {"parameters": parameters}}
+
+
+# Words of the language in which `depends` is written; no task can be waited for by such a name.
+_WORDS: Final = frozenset(
+    {"and", "or", "not", "in", "matches", "contains", "startswith", "endswith", "let", "if", "else", "nil", "true", "false"}
+)
 
 
 def _dag_name(group: Group) -> str:
     """A group of one task bears the task's name."""
-    return group.tasks[0].label if len(group.tasks) == 1 else group.label
+    name = group.tasks[0].label if len(group.tasks) == 1 else group.label
+    return f"{name}-" if name in _WORDS else name
 
 
 def _outer_tasks(plan: Plan) -> Iterator[tuple[str, Group | None, str]]:

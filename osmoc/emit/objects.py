@@ -4,7 +4,7 @@ import base64
 from collections.abc import Iterable
 from typing import Any, Final
 
-from osmoc.emit.pod import MANAGED_BY, TASK_ACCOUNT
+from osmoc.emit.pod import MANAGED_BY, TASK_ACCOUNT, pull_secrets
 from osmoc.plan import Group, Plan, Task
 
 Manifest = dict[str, Any]
@@ -165,7 +165,7 @@ def _driver_role(name: str, plan: Plan) -> Manifest:
 
 
 def _driver_job(name: str, plan: Plan) -> Manifest:
-    labels = MANAGED_BY | {"osmo.workflow_id": plan.workflow_id, "osmo.driver": "true"}
+    labels = dict(plan.labels) | MANAGED_BY | {"osmo.workflow_id": plan.workflow_id, "osmo.driver": "true"}
     container = {
         "name": "driver",
         "image": plan.ctrl_image,
@@ -210,11 +210,13 @@ def _driver_job(name: str, plan: Plan) -> Manifest:
                 "metadata": {"labels": labels},
                 "spec": {
                     "serviceAccountName": name,
+                    "enableServiceLinks": False,
                     "restartPolicy": "Never",
                     "securityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
                     "containers": [container],
                     "volumes": [{"name": "plan", "configMap": {"name": f"{name}-plan"}}],
-                },
+                }
+                | ({"imagePullSecrets": pull_secrets(plan)} if plan.pull_secrets else {}),
             },
         },
     }

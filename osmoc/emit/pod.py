@@ -60,8 +60,8 @@ def build_pod(shape: Shape, names: Names, plan: Plan) -> dict[str, Any]:
     }
     if shape.deadline:
         spec["activeDeadlineSeconds"] = shape.deadline
-    if shape.pull_secret:
-        spec["imagePullSecrets"] = [{"name": shape.pull_secret}]
+    if secrets := pull_secrets(plan, shape.pull_secret):
+        spec["imagePullSecrets"] = secrets
     if shape.host_network:
         spec |= {"hostNetwork": True, "dnsPolicy": "ClusterFirstWithHostNet"}
     if plan.priority_class:
@@ -73,6 +73,11 @@ def build_pod(shape: Shape, names: Names, plan: Plan) -> dict[str, Any]:
     }
     pod = {"metadata": metadata, "spec": spec}
     return _patched(pod, shape.placement, names, plan) if shape.placement.pod_patch else pod
+
+
+def pull_secrets(plan: Plan, *more: str) -> list[dict[str, str]]:
+    """Those of our own images, and more; empty names fall away."""
+    return [{"name": name} for name in dict.fromkeys((*more, *plan.pull_secrets)) if name]
 
 
 def _patched(pod: dict[str, Any], placement: Placement, names: Names, plan: Plan) -> dict[str, Any]:

@@ -7,10 +7,11 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from osmoc import codes, images
+from osmoc import codes, images, plan
 from osmoc.diagnostics import Diagnostics
 from osmoc.names import SAFE_PATH, SECRET_KEY
 from osmoc.spec import File, Task, Workflow
+from osmoc.tokens import Token, TokenKind, bind
 from osmoc.yamltree import Path, Tree
 
 _VARIABLE: Final = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
@@ -123,8 +124,9 @@ def _check_files(task: Task, where: Path, mounted: set[str], tree: Tree, found: 
     for n, file in enumerate(task.files):
         path: Path = (*where, "files", n)
         _check_contents(file, path, tree, found)
-        normal = posixpath.normpath("/" + file.path.lstrip("/")) if file.path.startswith("/") else file.path
-        if fault := _path_fault(file.path, normal):
+        bound = bind(file.path, _stand_in)
+        normal = posixpath.normpath("/" + bound.lstrip("/")) if bound.startswith("/") else bound
+        if fault := _path_fault(file.path, bound, normal):
             found.report(codes.BAD_FILE_PATH, tree.span((*path, "path")), fault[0], help=fault[1])
             continue
         directory = posixpath.dirname(normal)
@@ -141,15 +143,21 @@ def _check_files(task: Task, where: Path, mounted: set[str], tree: Tree, found: 
         paths[normal] = n
 
 
-def _path_fault(path: str, normal: str) -> tuple[str, str] | None:
-    if not path.strip("/"):
+def _stand_in(token: Token) -> str:
+    """What a token of a path will be, as far as it matters for where the path leads."""
+    directories = {TokenKind.OUTPUT: plan.OUTPUT_DIRECTORY, TokenKind.INPUT: f"{plan.INPUT_DIRECTORY}/0"}
+    return directories.get(token.kind, "token")
+
+
+def _path_fault(path: str, bound: str, normal: str) -> tuple[str, str] | None:
+    if not bound.strip("/"):
         return f"`{path}` is no path of a file", ""
-    if not path.startswith("/"):
+    if not bound.startswith("/"):
         return f"`{path[:80]}` is a relative path", f"write the whole path, such as `/{path[:80]}`"
-    if path.endswith("/"):
+    if bound.endswith("/"):
         return f"`{path[:80]}` is a directory", "add the name of the file"
-    if _is_below(normal, "/osmo") and not normal.startswith("/osmo/data/output/"):
-        return "`/osmo` belongs to the system", "choose a directory elsewhere; `/osmo/data/output/` is allowed"
+    if _is_below(normal, "/osmo") and not normal.startswith(f"{plan.OUTPUT_DIRECTORY}/"):
+        return "`/osmo` belongs to the system", f"choose a directory elsewhere; `{plan.OUTPUT_DIRECTORY}/` is allowed"
     if not SAFE_PATH.fullmatch(normal):
         return f"`{path[:80]}` has a character that no mount may have", "letters, digits, spaces and `._@%+=,~-`"
     return None

@@ -205,7 +205,7 @@ def _check_use(task: Task, where: Path, files: Mapping[Path, str], tree: Tree, f
 
 def _puts_files_there(task: Task) -> bool:
     """Files that are put into the output directory are output too."""
-    return any(posixpath.normpath(file.path).startswith("/osmo/data/output/") for file in task.files)
+    return any(posixpath.normpath(file.path).startswith(("/osmo/data/output/", "{{output}}/")) for file in task.files)
 
 
 def _report_wrong_directory(text: str, where: Path, task: Task, tree: Tree, found: Diagnostics) -> None:

@@ -1,14 +1,18 @@
 """Decide which pool a workflow runs in, with which priority; and what the profile forbids of it as a whole."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from osmoc import codes
 from osmoc.diagnostics import Diagnostics, advice, did_you_mean, listed
 from osmoc.graph import Graph
+from osmoc.names import LABEL_VALUE
 from osmoc.plan import Requirement
 from osmoc.profile import Pool, Profile
 from osmoc.yamltree import Tree
+
+_UNITS: Final = (("d", 86_400), ("h", 3_600), ("m", 60))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +30,15 @@ class Cluster:
     queue_timeout: float | None
     requirements: tuple[Requirement, ...]
 
+    @property
+    def lacks_pool(self) -> bool:
+        """The profile has pools, or one was asked for, and none of its pools was chosen: an error, reported."""
+        return not self.is_open and bool(self.pool_name or self.profile.pools) and not self._has_pool
+
+    @property
+    def _has_pool(self) -> bool:
+        return self.pool_name in self.profile.pools
+
 
 def choose_pool(
     graph: Graph,
@@ -35,17 +48,21 @@ def choose_pool(
     priority: str,
     tree: Tree,
     found: Diagnostics,
+    labels: Mapping[str, str] | None = None,
 ) -> Cluster:
+    """`labels` are those given beside the file, which go before those of the file."""
     is_open = profile is None
     profile = profile or Profile()
     name = pool or graph.pool or profile.default_pool
     chosen = profile.pools.get(name, Pool())
     at_pool = tree.span(("workflow", "pool")) if graph.pool and not pool else None
     if not is_open and name and name not in profile.pools:
-        help = advice(
-            did_you_mean(name, profile.pools), f"add it to `pools` of the profile; pools: {listed(profile.pools)}"
-        )
+        pools = f"pools: {listed(profile.pools)}" if profile.pools else ""
+        help = advice(did_you_mean(name, profile.pools), "add it to `pools` of the profile", pools)
         found.report(codes.UNKNOWN_POOL, at_pool, f"the profile has no pool `{name}`", help=help)
+    if is_open and pool and not LABEL_VALUE.fullmatch(pool):
+        help = "letters, digits, `-`, `_` and `.`, at most 63"
+        found.add(codes.BAD_PLATFORM, None, f"`{pool[:80]}` cannot be the name of a pool", help=help)
     if not is_open and not name and profile.pools:
         help = f"give one with --pool, or `default_pool` in the profile; pools: {listed(profile.pools)}"
         found.add(codes.UNKNOWN_POOL, None, "no pool is chosen", help=help)
@@ -61,6 +78,7 @@ def choose_pool(
             help = f"add `priorities: {{{priority}: <PriorityClass>}}` to the profile"
             found.add(codes.UNKNOWN_PRIORITY, None, f"the profile has no priority {priority}", help=help)
     _check_size(graph, profile, found)
+    _check_labels(graph, labels or {}, profile, tree, found)
     return Cluster(
         profile=profile,
         is_open=is_open,
@@ -89,17 +107,31 @@ def _timeout(
         found.report(
             codes.CLAMPED,
             tree.span(("workflow", "timeout", f"{kind}_timeout")),
-            f"{asked:g} s is above the limit of {limit:g} s, which counts",
+            f"{_shown(asked)} is above the limit of {_shown(limit)}, which counts",
         )
     return limit
+
+
+def _shown(seconds: float) -> str:
+    """In the largest unit that is exact, as the language writes it."""
+    unit, length = next(((unit, length) for unit, length in _UNITS if seconds % length == 0), ("s", 1))
+    return f"{seconds / length:.10g}{unit}"
 
 
 def _check_size(graph: Graph, profile: Profile, found: Diagnostics) -> None:
     count = sum(len(group.tasks) for group in graph.groups.values())
     if profile.max_tasks and count > profile.max_tasks:
         found.add(codes.TOO_MANY_TASKS, None, f"{count} tasks; the profile allows {profile.max_tasks} (`max_tasks`)")
-    for key, value in graph.labels:
-        policy = profile.labels.get(key)
-        if policy and policy.mode != "off" and policy.allow_list and value not in policy.allow_list:
-            message = policy.assert_message or f"the label `{key}` must be one of {listed(policy.allow_list)}"
-            found.add(codes.LABEL_POLICY, None, message)
+
+
+def _check_labels(graph: Graph, beside: Mapping[str, str], profile: Profile, tree: Tree, found: Diagnostics) -> None:
+    """A policy wants its label to be there, with one of the values that it lists, if it lists any."""
+    labels = dict(graph.labels) | dict(beside)
+    for key, policy in profile.labels.items():
+        value = labels.get(key)
+        if policy.mode != "enforce" or (value is not None and value in (policy.allow_list or (value,))):
+            continue
+        allowed = f"one of {listed(policy.allow_list)}" if policy.allow_list else "any value"
+        message = f"the profile wants the label `{key}`, with {allowed}"
+        at = tree.span(("workflow", "labels", key)) if value is not None and key not in beside else None
+        found.report(codes.LABEL_POLICY, at, message, help=policy.assert_message)

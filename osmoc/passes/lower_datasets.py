@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from osmoc import codes
+from osmoc.datasets import in_bucket, is_new
 from osmoc.diagnostics import Diagnostics
 from osmoc.graph import Dataset, DatasetRead, DatasetUpdate, DatasetWrite, Edge, Graph, Group, Task, Via
 from osmoc.yamltree import Path, Tree
@@ -43,14 +44,10 @@ def _writers(graph: Graph, default_bucket: str) -> Mapping[Dataset, list[_Writer
     for group, task in graph.tasks():
         for write in task.writes:
             if isinstance(write, DatasetWrite):
-                writers[_in_bucket(write.dataset, default_bucket)].append(_Writer(group, task, write.tag))
+                writers[in_bucket(write.dataset, default_bucket)].append(_Writer(group, task, write.tag))
             elif isinstance(write, DatasetUpdate):
-                writers[_in_bucket(write.dataset, default_bucket)].append(_Writer(group, task, ""))
+                writers[in_bucket(write.dataset, default_bucket)].append(_Writer(group, task, ""))
     return writers
-
-
-def _in_bucket(dataset: Dataset, default_bucket: str) -> Dataset:
-    return dataset if dataset.bucket else replace(dataset, bucket=default_bucket)
 
 
 def _edges(
@@ -61,9 +58,9 @@ def _edges(
             if not isinstance(read, DatasetRead):
                 continue
             where: Path = (*reader.where, "inputs", n, "dataset", "name")
-            for writer in writers.get(_in_bucket(read.dataset, default_bucket), ()):
-                if read.version and read.version != writer.tag:
-                    continue  # a version that was there before this run
+            for writer in writers.get(in_bucket(read.dataset, default_bucket), ()):
+                if not is_new(read.version, writer.tag):
+                    continue
                 if writer.group.name == group.name:
                     found.report(
                         codes.DATASET_OWN_GROUP,

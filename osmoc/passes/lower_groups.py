@@ -149,7 +149,9 @@ def _reference(text: str) -> tuple[graph.Dataset, str]:
 def _file(file: spec.File, local: str | None) -> graph.File:
     text = local if local is not None else file.contents or ""
     content = base64.b64decode("".join(text.split())) if file.base64 else text
-    return graph.File(posixpath.normpath("/" + file.path.lstrip("/")), content)
+    # A token at its start makes a path absolute; `//` would not be made one by `normpath`.
+    path = file.path if file.path.startswith("{{") else "/" + file.path.lstrip("/")
+    return graph.File(posixpath.normpath(path), content)
 
 
 def _mount(text: str) -> graph.Mount:

@@ -6,14 +6,17 @@ Needs: a graph without cycles. Leaves: a plan that any target can be written fro
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from osmoc import codes, document
+from osmoc import codes, document, images
+from osmoc import graph as lowered
+from osmoc.datasets import in_bucket, parse_reference
 from osmoc.diagnostics import Diagnostics
-from osmoc.graph import Graph, Via
+from osmoc.graph import Graph, UrlWrite, Via
 from osmoc.passes.choose_pool import Cluster
 from osmoc.passes.place_tasks import Places
 from osmoc.passes.resolve_secrets import Resolved
 from osmoc.passes.write_documents import write_documents
 from osmoc.plan import Group, Plan, Requirement, Task
+from osmoc.profile import Profile
 from osmoc.yamltree import Tree
 
 _SHARD_BYTES = 200 * 1024
@@ -36,8 +39,10 @@ def make_plan(decisions: Decisions, workflow_id: str, version: str, tree: Tree, 
     groups = write_documents(decisions.graph, workflow_id, cluster, decisions.places, decisions.resolved)
     groups, shards = _shard(groups, tree, found)
     _check_driver(groups, cluster, tree, found)
-    _note_publishing(decisions.graph, tree, found)
-    images = cluster.profile.images
+    _note_publishing(decisions.graph, cluster.profile.datasets.default_bucket, tree, found)
+    own = cluster.profile.images
+    init_image, ctrl_image = own.init or f"{own.prefix}osmo-init", own.ctrl or f"{own.prefix}osmo-ctrl"
+    pull_secrets = _pull_secrets(init_image, ctrl_image, profile=cluster.profile)
     return Plan(
         workflow_id=workflow_id,
         name=decisions.graph.name,
@@ -47,13 +52,15 @@ def make_plan(decisions: Decisions, workflow_id: str, version: str, tree: Tree, 
         shards=shards,
         labels=tuple({**dict(decisions.graph.labels), **decisions.labels}.items()),
         priority_class=cluster.priority_class,
-        init_image=images.init or f"{images.prefix}osmo-init:{version}",
-        ctrl_image=images.ctrl or f"{images.prefix}osmo-ctrl:{version}",
+        init_image=own.init or f"{init_image}:{version}",
+        ctrl_image=own.ctrl or f"{ctrl_image}:{version}",
+        pull_secrets=pull_secrets,
         driver=_driver(groups, workflow_id, cluster),
         requirements=(
             *cluster.requirements,
             *decisions.places.requirements,
             *decisions.resolved.requirements,
+            *_pulling(pull_secrets, decisions.resolved),
             *_bootstrap(groups, cluster),
         ),
     )
@@ -140,11 +147,11 @@ def _check_driver(groups: Mapping[str, Group], cluster: Cluster, tree: Tree, fou
             )
 
 
-def _note_publishing(graph: Graph, tree: Tree, found: Diagnostics) -> None:
+def _note_publishing(graph: Graph, default_bucket: str, tree: Tree, found: Diagnostics) -> None:
     for edge in graph.edges:
         upstream = graph.groups[edge.upstream]
         for task in upstream.tasks:
-            writes = edge.what == task.name if edge.via is Via.TASK else _writes(task.writes, edge.what)
+            writes = edge.what == task.name if edge.via is Via.TASK else _writes(task, edge.what, default_bucket)
             if writes and not task.is_lead:
                 found.report(
                     codes.NON_LEAD_READ,
@@ -154,8 +161,23 @@ def _note_publishing(graph: Graph, tree: Tree, found: Diagnostics) -> None:
                 )
 
 
-def _writes(writes: tuple[object, ...], dataset: str) -> bool:
-    return any(str(getattr(write, "dataset", "")) == dataset for write in writes)
+def _writes(writer: lowered.Task, name: str, default_bucket: str) -> bool:
+    reference = parse_reference(name)
+    assert reference is not None, name
+    dataset = in_bucket(reference[0], default_bucket)
+    written = (write.dataset for write in writer.writes if not isinstance(write, UrlWrite))
+    return any(in_bucket(other, default_bucket) == dataset for other in written)
+
+
+def _pull_secrets(*images_: str, profile: Profile) -> tuple[str, ...]:
+    secrets = (profile.registries.get(images.registry_of(image), "") for image in images_)
+    return tuple(dict.fromkeys(filter(None, secrets)))
+
+
+def _pulling(secrets: tuple[str, ...], resolved: Resolved) -> list[Requirement]:
+    known = {need.name for need in resolved.requirements if need.kind == "Secret"}
+    reason = "pulling osmo-init and osmo-ctrl"
+    return [Requirement(kind="Secret", name=name, reason=reason) for name in secrets if name not in known]
 
 
 def _bootstrap(groups: Mapping[str, Group], cluster: Cluster) -> list[Requirement]:

@@ -1,23 +1,27 @@
 """Place every task: platform, hardware, nodes; and what the platform does not allow.
 
-Needs: a chosen pool. Leaves: a `Placement` for each task, and what an open world must have for it.
+Needs: a chosen pool. Leaves: a `Placement` for each task, and what an open world must have for it. What is wrong
+with a resource is said once, however many tasks use it; a resource that none uses must have a platform too.
 """
 
 import json
+import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from osmoc import codes, pod_templates
 from osmoc.diagnostics import Diagnostics, advice, did_you_mean, listed
-from osmoc.graph import Graph, Group, Task
+from osmoc.graph import Graph, Group, Mount, Task
 from osmoc.passes.choose_pool import Cluster
 from osmoc.passes.validate_resources import validate_resources
 from osmoc.plan import Mark, Placement, Requirement, TopologyTerm
 from osmoc.profile import Platform
 from osmoc.spec import Resource
-from osmoc.values import Size
+from osmoc.template_variables import Amounts, amounts_of, variables_of
 from osmoc.yamltree import Path, Tree
+
+_RESOURCES: Path = ("workflow", "resources")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,211 +31,216 @@ class Places:
 
 
 def place_tasks(graph: Graph, cluster: Cluster, tree: Tree, found: Diagnostics) -> Places:
-    placements: dict[str, Placement] = {}
-    requirements: dict[Requirement, None] = {}
-    # Tasks of one resource are placed alike: what is wrong with it is said once.
-    by_resource: dict[tuple[int, str], Placement] = {}
-    for group, task in graph.tasks():
-        key = (id(task.resource), group.name if task.resource.topology else "")
-        if key not in by_resource:
-            by_resource[key] = _place(task, _resource_path(task, tree), cluster, requirements, tree, found)
-        placements[task.name] = by_resource[key]
-        _check_allowed(task, placements[task.name].platform, cluster, requirements, tree, found)
+    if cluster.lacks_pool:
+        return Places({}, ())  # has been said; what follows from it would only hide it
+    placer = _Placer(cluster, tree, found)
+    spots = {task.name: placer.spot(task) for _, task in graph.tasks()}
+    for _, task in graph.tasks():
+        placer.check_allowed(task, spots[task.name])
+    for name, resource in _unused(graph, tree):
+        placer.platform(resource, (*_RESOURCES, name), "")
+    placements = {name: spot.placement for name, spot in spots.items()}
     for group in graph.groups.values():
-        _check_guarantee(group, placements, cluster, tree, found)
-    return Places(placements, tuple(requirements))
+        placer.check_guarantee(group, placements)
+    return Places(placements, tuple(placer.requirements))
+
+
+def _unused(graph: Graph, tree: Tree) -> list[tuple[str, Resource]]:
+    """Resources of the file that no task names; the graph has only the others."""
+    used = {_resource_path(task, tree)[-1] for _, task in graph.tasks()}
+    declared = tree.plain["workflow"].get("resources", {})
+    return [(str(name), Resource.model_validate(plain)) for name, plain in declared.items() if str(name) not in used]
 
 
 def _resource_path(task: Task, tree: Tree) -> Path:
     plain: Any = tree.plain
     for step in task.where:
         plain = plain[step]
-    return ("workflow", "resources", str(plain.get("resource", "default")))
+    return (*_RESOURCES, str(plain.get("resource", "default")))
 
 
-def _place(
-    task: Task,
-    path: Path,
-    cluster: Cluster,
-    requirements: dict[Requirement, None],
-    tree: Tree,
-    found: Diagnostics,
-) -> Placement:
-    resource = task.resource
-    name = resource.platform or cluster.pool.default_platform
-    platform = _platform(name, task, (*path, "platform"), cluster, tree, found)
-    variables = _variables(resource, platform, cluster)
-    placement = Placement(
-        pool=cluster.pool_name,
-        platform=name,
-        cpu=_number(resource.cpu, variables.get("USER_CPU")),
-        gpu=_number(resource.gpu, variables.get("USER_GPU")),
-        memory=_quantity(resource.memory, variables.get("USER_MEMORY")),
-        storage=_quantity(resource.storage, variables.get("USER_STORAGE")),
-        node_selector=tuple(platform.node_selector.items())
-        if not cluster.is_open
-        else ((("osmo.platform", name),) if name else ()),
-        tolerations=tuple(json.dumps(item, sort_keys=True) for item in platform.tolerations),
-        excluded_nodes=resource.nodes_excluded,
-        topology=_topology(resource, path, cluster, requirements, tree, found),
-        pod_patch=_pod_patch(platform, variables, path, cluster, tree, found),
-    )
-    if cluster.is_open and name:
-        reason = f"platform `{name}`"
-        requirements.setdefault(
-            Requirement(kind="nodes", name=f"osmo.platform={name}", reason=reason, where=(*path, "platform"))
+@dataclass(frozen=True, slots=True)
+class _Spot:
+    """Where the tasks of a resource go. `platform` is None if there is no such one, which has been reported.
+
+    `mounts` is what the pod template mounts into the user's container: path to the node's directory, if it is one.
+    """
+
+    placement: Placement
+    platform: Platform | None
+    mounts: Mapping[str, str]
+
+
+class _Placer:
+    def __init__(self, cluster: Cluster, tree: Tree, found: Diagnostics) -> None:
+        self._cluster = cluster
+        self._tree = tree
+        self._found = found
+        self._spots: dict[tuple[Path, bool], _Spot] = {}
+        self.requirements: dict[Requirement, None] = {}
+
+    def _require(self, kind: str, name: str, reason: str, where: Path) -> None:
+        self.requirements.setdefault(Requirement(kind=kind, name=name, reason=reason, where=where))
+
+    def spot(self, task: Task) -> _Spot:
+        """The same for all tasks of one resource, but that templates may tell leads from others."""
+        path = _resource_path(task, self._tree)
+        key = (path, task.is_lead)
+        if key not in self._spots:
+            self._spots[key] = self._place(task, path)
+        return self._spots[key]
+
+    def _place(self, task: Task, path: Path) -> _Spot:
+        resource, cluster = task.resource, self._cluster
+        platform = self.platform(resource, path, task.name)
+        if platform is None:
+            return _Spot(Placement(), None, {})
+        name = resource.platform or cluster.pool.default_platform
+        defaults = pod_templates.merge(cluster.pool.common_default_variables, platform.default_variables)
+        try:
+            amounts = amounts_of(resource, defaults)
+        except ValueError as error:
+            self._found.add(codes.PROFILE_SHAPE, None, f"default variables of the pool `{cluster.pool_name}`: {error}")
+            return _Spot(Placement(), None, {})
+        variables = variables_of(resource, amounts, defaults)
+        variables |= {"WF_POOL": cluster.pool_name, "WF_PLATFORM": name, "WF_PRIORITY": cluster.priority or "NORMAL"}
+        variables |= {"WF_LEAD_CONTAINER": "true"} if task.is_lead else {}
+        placement = replace(
+            self._hardware(resource, amounts, platform, name),
+            topology=self._topology(resource, path),
         )
-    if not cluster.is_open:
-        validate_resources(variables, platform, cluster, path, tree, found)
-    return placement
+        if cluster.is_open and name:
+            self._require("nodes", f"osmo.platform={name}", f"platform `{name}`", (*path, "platform"))
+        if not cluster.is_open:
+            validate_resources(variables, platform, cluster, path, self._tree, self._found)
+        template = self._template(platform, variables, path)
+        excluding = pod_templates.keep_off(template, resource.nodes_excluded) if resource.nodes_excluded else None
+        if excluding:
+            template, placement = excluding, replace(placement, excluded_nodes=())
+        mounts = pod_templates.mounts_of(template, Mark.CONTAINER.value)
+        patch = pod_templates.as_json(template) if template else ""
+        return _Spot(replace(placement, pod_patch=patch), platform, mounts)
 
+    def platform(self, resource: Resource, path: Path, task: str) -> Platform | None:
+        """The platform of a resource; None, reported, if the pool does not have it. `task` is empty if none uses it."""
+        name = resource.platform or self._cluster.pool.default_platform
+        known = self._cluster.pool.platforms
+        if self._cluster.is_open or name in known or not (name or known):
+            return known.get(name, Platform())
+        pool = self._cluster.pool_name or "default"
+        platforms = f"platforms: {listed(known)}" if known else ""
+        if name:
+            user = f"task `{task}`" if task else f"the resource `{path[-1]}`, which no task uses,"
+            message = f"the pool `{pool}` has no platform `{name}`, which {user} asks for"
+            help = advice(did_you_mean(name, known), f"add it to `pools.{pool}.platforms` of the profile", platforms)
+            self._found.report(codes.UNKNOWN_PLATFORM, self._tree.span((*path, "platform")), message, help=help)
+        else:
+            user = f"of task `{task}`" if task else f"`{path[-1]}`"
+            message = f"the resource {user} has no platform, and the pool `{pool}` no default"
+            help = advice("name one with `platform`, or `default_platform` in the profile", platforms)
+            self._found.report(codes.UNKNOWN_PLATFORM, self._tree.key(path), message, help=help)
+        return None
 
-def _platform(name: str, task: Task, path: Path, cluster: Cluster, tree: Tree, found: Diagnostics) -> Platform:
-    known = cluster.pool.platforms
-    if cluster.is_open or name in known or not (name or known):
-        return known.get(name, Platform())
-    pool = cluster.pool_name or "default"
-    if name:
-        help = f"add it to `pools.{pool}.platforms` of the profile; platforms: {listed(known)}"
-        message = f"the pool `{pool}` has no platform `{name}`, which task `{task.name}` asks for"
-        found.report(codes.UNKNOWN_PLATFORM, tree.span(path), message, help=advice(did_you_mean(name, known), help))
-    else:
-        help = f"name one with `platform`, or `default_platform` in the profile; platforms: {listed(known)}"
-        message = f"the resource of task `{task.name}` has no platform, and the pool `{pool}` no default"
-        found.report(codes.UNKNOWN_PLATFORM, tree.key(path[:-1]), message, help=help)
-    return Platform()
-
-
-def _number(asked: int | None, default: Any) -> int | None:
-    value = asked if asked is not None else int(float(default)) if default is not None else None
-    return value or None  # 0 asks for nothing
-
-
-def _quantity(asked: Size | None, default: Any) -> str | None:
-    return asked.quantity if asked else str(default) if default else None
-
-
-_UNITS = {"Ti": 1 << 40, "Gi": 1 << 30, "Mi": 1 << 20, "Ki": 1 << 10, "B": 1, "m": 0.001}
-
-
-def _variables(resource: Resource, platform: Platform, cluster: Cluster) -> dict[str, Any]:
-    """The variables of pod templates and validations, as OSMO has them."""
-    variables: dict[str, Any] = {**cluster.pool.common_default_variables, **platform.default_variables}
-    for name, asked in (("USER_CPU", resource.cpu), ("USER_GPU", resource.gpu)):
-        if asked is not None:
-            variables[name] = float(asked) if name == "USER_CPU" else asked
-    for name, size in (("USER_MEMORY", resource.memory), ("USER_STORAGE", resource.storage)):
-        if size:
-            variables[name] = size.quantity
-            variables[f"{name}_VAL"] = size.quantity.rstrip("TGMKi")
-            variables[f"{name}_UNIT"] = size.quantity.lstrip("0123456789") or "B"
-            for unit, factor in _UNITS.items():
-                variables[f"{name}_{unit}"] = f"{size.bytes / factor:.10g}"
-    variables["USER_EXCLUDED_NODES"] = f"ARRAY:[{','.join(resource.nodes_excluded)}]"
-    variables["USER_CONTAINER_NAME"] = Mark.CONTAINER.value
-    variables |= {
-        "WF_ID": Mark.WORKFLOW.value,
-        "WF_UUID": Mark.WORKFLOW.value,
-        "WF_GROUP_NAME": Mark.GROUP.value,
-        "WF_GROUP_UUID": Mark.GROUP.value,
-        "WF_TASK_NAME": Mark.TASK.value,
-        "WF_TASK_UUID": Mark.TASK.value,
-        "WF_POOL": cluster.pool_name,
-        "WF_PLATFORM": resource.platform or cluster.pool.default_platform,
-        "WF_PRIORITY": cluster.priority or "NORMAL",
-    }
-    return variables
-
-
-def _pod_patch(
-    platform: Platform, variables: Mapping[str, Any], path: Path, cluster: Cluster, tree: Tree, found: Diagnostics
-) -> str:
-    names = (*cluster.pool.common_pod_template, *platform.override_pod_template)
-    if not names:
-        return ""
-    merged: Any = {}
-    for name in names:
-        merged = pod_templates.merge(merged, cluster.profile.pod_templates[name])
-    try:
-        rendered = pod_templates.as_json(pod_templates.render(merged, variables))
-    except ValueError as error:
-        found.report(
-            codes.POD_TEMPLATE, tree.key(path), f"the pod templates {listed(names)} cannot be rendered: {error}"
+    def _hardware(self, resource: Resource, amounts: Amounts, platform: Platform, name: str) -> Placement:
+        open_selector = (("osmo.platform", name),) if name else ()
+        return Placement(
+            pool=self._cluster.pool_name,
+            platform=name,
+            cpu=amounts.cpu,
+            gpu=amounts.gpu,
+            memory=amounts.memory.quantity if amounts.memory else None,
+            storage=amounts.storage.quantity if amounts.storage else None,
+            node_selector=open_selector if self._cluster.is_open else tuple(platform.node_selector.items()),
+            tolerations=tuple(json.dumps(item, sort_keys=True) for item in platform.tolerations),
+            excluded_nodes=resource.nodes_excluded,
         )
-        return ""
-    if "{{" in rendered:
-        found.report(codes.POD_TEMPLATE, tree.key(path), f"the pod templates {listed(names)} hold braces when rendered")
-        return ""
-    return rendered
 
+    def _topology(self, resource: Resource, path: Path) -> tuple[TopologyTerm, ...]:
+        labels = {item.key: item.label for item in self._cluster.pool.topology_keys}
+        terms = []
+        for n, item in enumerate(resource.topology):
+            where: Path = (*path, "topology", n, "key")
+            if self._cluster.is_open:
+                self._require("node label", item.key, "topology", where)
+            elif item.key not in labels:
+                keys = f"keys: {listed(labels)}" if labels else ""
+                help = advice(did_you_mean(item.key, labels), "add it to `topology_keys` of the pool", keys)
+                message = f"the pool `{self._cluster.pool_name or 'default'}` has no topology key `{item.key}`"
+                self._found.report(codes.UNKNOWN_TOPOLOGY, self._tree.span(where), message, help=help)
+            required = item.requirement_type == "required"
+            terms.append(TopologyTerm(labels.get(item.key, item.key), item.group, required))
+        return tuple(terms)
 
-def _topology(
-    resource: Resource,
-    path: Path,
-    cluster: Cluster,
-    requirements: dict[Requirement, None],
-    tree: Tree,
-    found: Diagnostics,
-) -> tuple[TopologyTerm, ...]:
-    labels = {item.key: item.label for item in cluster.pool.topology_keys}
-    terms = []
-    for n, item in enumerate(resource.topology):
-        where: Path = (*path, "topology", n, "key")
-        if not cluster.is_open and item.key not in labels:
+    def _template(self, platform: Platform, variables: Mapping[str, Any], path: Path) -> Any:
+        """The pod templates of pool and platform in one, rendered; an empty one, reported, if that fails."""
+        names = (*self._cluster.pool.common_pod_template, *platform.override_pod_template)
+        merged = pod_templates.combine(self._cluster.profile.pod_templates[name] for name in names)
+        fault, help = "", ""
+        try:
+            rendered = pod_templates.render(merged, variables)
+            if "{{" not in pod_templates.as_json(rendered):
+                return rendered
+            fault = f"the pod templates {listed(names)} hold braces when rendered"
+        except pod_templates.Unset as error:
+            fault = f"the pod templates {listed(names)} cannot be rendered: {error}"
+            help = f"give `{error.name}` a value in `common_default_variables` of the profile"
+        except ValueError as error:
+            fault = f"the pod templates {listed(names)} cannot be rendered: {error}"
+        self._found.report(codes.POD_TEMPLATE, self._tree.key(path), fault, help=help)
+        return {}
+
+    def check_allowed(self, task: Task, spot: _Spot) -> None:
+        wishes = (
+            (task.privileged, "privileged", "privileged_allowed"),
+            (task.host_network, "hostNetwork", "host_network_allowed"),
+        )
+        for asked, key, setting in wishes:
+            if asked and self._cluster.is_open:
+                self._require("namespace", key, "Pod Security must allow it", (*task.where, key))
+            elif asked and spot.platform and not getattr(spot.platform, setting):
+                message = f"{self._named(spot)} does not allow `{key}`"
+                help = f"set `{setting}: true` {self._within(spot)}"
+                self._found.report(codes.NOT_ALLOWED, self._tree.key((*task.where, key)), message, help=help)
+        for n, mount in enumerate(task.mounts):
+            path: Path = (*task.where, "volumeMounts", n)
+            if self._cluster.is_open:
+                self._require("host directory", mount.host, "volumeMounts", path)
+            elif spot.platform:
+                self._check_mount(mount, spot, spot.platform, path)
+
+    def _check_mount(self, mount: Mount, spot: _Spot, platform: Platform, path: Path) -> None:
+        host = posixpath.normpath(mount.host)
+        allowed = {posixpath.normpath(directory) for directory in platform.allowed_mounts}
+        if mount.container in spot.mounts:
+            # The template has mounted it already, and its mount will be the one that stays.
+            if mount.container == host or spot.mounts[mount.container] == host:
+                return
+            message = f"{self._named(spot)} mounts something else at `{mount.container}`"
+            help = "choose another path in the container"
+        elif host in allowed:
+            return
+        else:
+            message = f"{self._named(spot)} does not allow to mount `{mount.host}`"
             help = advice(
-                did_you_mean(item.key, labels), f"add it to `topology_keys` of the pool; keys: {listed(labels)}"
+                f"add it to `allowed_mounts` {self._within(spot)}",
+                f"allowed: {listed(platform.allowed_mounts) or 'none'}",
+                f"it is mounted at `{host}` without asking for it" if host in spot.mounts else "",
             )
-            message = f"the pool `{cluster.pool_name or 'default'}` has no topology key `{item.key}`"
-            found.report(codes.UNKNOWN_TOPOLOGY, tree.span(where), message, help=help)
-        if cluster.is_open:
-            requirement = Requirement(kind="node label", name=item.key, reason="topology", where=where)
-            requirements.setdefault(requirement)
-        required = item.requirement_type == "required"
-        terms.append(TopologyTerm(labels.get(item.key, item.key), item.group, required))
-    return tuple(terms)
+        self._found.report(codes.NOT_ALLOWED, self._tree.span(path), message, help=help)
 
+    def _named(self, spot: _Spot) -> str:
+        return f"the platform `{spot.placement.platform}`" if spot.placement.platform else "the profile"
 
-def _check_allowed(
-    task: Task,
-    platform_name: str,
-    cluster: Cluster,
-    requirements: dict[Requirement, None],
-    tree: Tree,
-    found: Diagnostics,
-) -> None:
-    platform = cluster.pool.platforms.get(platform_name, Platform())
-    where = f"pools.{cluster.pool_name or 'default'}.platforms.{platform_name or 'default'}"
-    wishes = (
-        (task.privileged, platform.privileged_allowed, "privileged", "privileged_allowed"),
-        (task.host_network, platform.host_network_allowed, "hostNetwork", "host_network_allowed"),
-    )
-    for asked, allowed, key, setting in wishes:
-        if asked and cluster.is_open:
-            requirement = Requirement(
-                kind="namespace", name=key, reason="Pod Security must allow it", where=(*task.where, key)
-            )
-            requirements.setdefault(requirement)
-        elif asked and not allowed:
-            message = f"the platform `{platform_name}` does not allow `{key}`"
-            help = f"set `{where}.{setting}: true` in the profile"
-            found.report(codes.NOT_ALLOWED, tree.key((*task.where, key)), message, help=help)
-    for n, mount in enumerate(task.mounts):
-        path: Path = (*task.where, "volumeMounts", n)
-        if cluster.is_open:
-            requirement = Requirement(kind="host directory", name=mount.host, reason="volumeMounts", where=path)
-            requirements.setdefault(requirement)
-        elif mount.host not in platform.allowed_mounts:
-            message = f"the platform `{platform_name}` does not allow to mount `{mount.host}`"
-            allowed_mounts = listed(platform.allowed_mounts) or "none"
-            help = f"add it to `{where}.allowed_mounts` in the profile; allowed: {allowed_mounts}"
-            found.report(codes.NOT_ALLOWED, tree.span(path), message, help=help)
+    def _within(self, spot: _Spot) -> str:
+        """Where a setting of the platform belongs."""
+        if spot.placement.platform:
+            return f"in `pools.{self._cluster.pool_name}.platforms.{spot.placement.platform}` of the profile"
+        return "in a platform of the profile's pool, and name it as `default_platform`"
 
-
-def _check_guarantee(
-    group: Group, placements: Mapping[str, Placement], cluster: Cluster, tree: Tree, found: Diagnostics
-) -> None:
-    guarantee = cluster.pool.resources.gpu.guarantee
-    asked = sum(placements[task.name].gpu or 0 for task in group.tasks)
-    if guarantee >= 0 and asked > guarantee and cluster.priority != "LOW":
-        message = f"group `{group.name}` asks for {asked} GPUs; the pool guarantees {guarantee}"
-        found.report(codes.GPU_GUARANTEE, tree.key(group.where), message, help="submit with --priority LOW")
+    def check_guarantee(self, group: Group, placements: Mapping[str, Placement]) -> None:
+        guarantee = self._cluster.pool.resources.gpu.guarantee
+        asked = sum(placements[task.name].gpu or 0 for task in group.tasks)
+        if guarantee >= 0 and asked > guarantee and self._cluster.priority != "LOW":
+            message = f"group `{group.name}` asks for {asked} GPUs; the pool guarantees {guarantee}"
+            help = "submit with --priority LOW"
+            self._found.report(codes.GPU_GUARANTEE, self._tree.key(group.where), message, help=help)

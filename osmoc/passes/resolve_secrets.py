@@ -42,7 +42,7 @@ def resolve_secrets(graph: Graph, cluster: Cluster, tree: Tree, found: Diagnosti
     storage = cluster.profile.storage
     if storage is None and any(_moves_data(task) for _, task in graph.tasks()):
         storage = Storage()
-    resolver = _Resolver(cluster, storage, tree, found)
+    resolver = _Resolver(cluster, storage, _keys_used(graph), tree, found)
     if storage and storage.claim:
         resolver.require("PersistentVolumeClaim", storage.claim, "storage")
     elif storage:
@@ -56,11 +56,29 @@ def _moves_data(task: Task) -> bool:
     return bool(task.reads or task.writes or task.checkpoints or task.kpis)
 
 
+def _keys_used(graph: Graph) -> Mapping[str, tuple[str, ...]]:
+    """The keys of each credential that any task takes into its environment, in the order of the file."""
+    used: dict[str, dict[str, None]] = {}
+    for _, task in graph.tasks():
+        for item in task.variables:
+            used.setdefault(item.credential, {})[item.key] = None
+    return {credential: tuple(keys) for credential, keys in used.items()}
+
+
 class _Resolver:
-    def __init__(self, cluster: Cluster, storage: Storage | None, tree: Tree, found: Diagnostics) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        storage: Storage | None,
+        keys_used: Mapping[str, tuple[str, ...]],
+        tree: Tree,
+        found: Diagnostics,
+    ) -> None:
         self._cluster = cluster
         self._profile: Profile = cluster.profile
         self._storage = storage
+        self._storage_secret = storage.secret if storage and not storage.claim else ""
+        self._keys_used = keys_used
         self._tree = tree
         self._found = found
         self.requirements: dict[Requirement, None] = {}
@@ -72,8 +90,11 @@ class _Resolver:
     def secrets(self, task: Task) -> Secrets:
         access = {url.url: url for url in self._access(task)}
         buckets = {bucket.name: bucket for bucket in self._buckets(task)}
-        storage = [self._storage.secret] if self._storage and not self._storage.claim else []
-        data = [*storage, *(item.secret for item in access.values()), *(item.secret for item in buckets.values())]
+        data = [
+            self._storage_secret,
+            *(item.secret for item in access.values()),
+            *(item.secret for item in buckets.values()),
+        ]
         return Secrets(
             pull=self._pull_secret(task),
             variables=tuple(
@@ -86,7 +107,7 @@ class _Resolver:
             ),
             access=tuple(access.values()),
             buckets=tuple(buckets.values()),
-            data=tuple(dict.fromkeys(data)),
+            data=tuple(dict.fromkeys(filter(None, data))),
         )
 
     def _pull_secret(self, task: Task) -> str:
@@ -100,8 +121,7 @@ class _Resolver:
         known = self._profile.credentials
         if self._cluster.is_open:
             secret = kubernetes_name(name).replace(".", "-")
-            with_key = f", with the key {key}" if key else ""
-            self.require("Secret", secret, f"credential `{name}`{with_key}", where)
+            self._require_credential(name, secret, where)
             return secret
         if name not in known:
             help = advice(
@@ -118,7 +138,13 @@ class _Resolver:
             help = advice(did_you_mean(key, credential.keys), f"keys: {listed(credential.keys)}")
             message = f"the credential `{name}` has no key `{key}`"
             self._found.report(codes.UNKNOWN_CREDENTIAL, self._tree.span((*where, at)), message, help=help)
+        self._require_credential(name, credential.secret, where)
         return credential.secret
+
+    def _require_credential(self, name: str, secret: str, where: Path) -> None:
+        keys = self._keys_used.get(name, ())
+        with_keys = f", with the key{'s' if len(keys) > 1 else ''} {', '.join(keys)}" if keys else ""
+        self.require("Secret", secret, f"credential `{name}`{with_keys}", where)
 
     def _access(self, task: Task) -> list[document.Access]:
         found = []
@@ -132,7 +158,12 @@ class _Resolver:
                 self.require("Secret", entry.secret, f"data in {profile}")
             elif self._cluster.is_open or self._is_in_storage(profile):
                 assert self._storage is not None
-                found.append(document.Access(url=profile, secret=self._storage.secret, endpoint=self._storage.endpoint))
+                storage = self._storage
+                found.append(
+                    document.Access(
+                        url=profile, secret=storage.secret, endpoint=storage.endpoint, region=storage.region
+                    )
+                )
                 self.require("Secret", self._storage.secret, f"data in {profile}", where)
             else:
                 help = f"add `data_access: {{{profile}: {{secret: <Secret>}}}}` to the profile"
@@ -158,11 +189,13 @@ class _Resolver:
             if side == "outputs" and bucket.mode == "read-only":
                 message = f"the bucket `{name}` is read-only"
                 self._found.report(codes.READ_ONLY_BUCKET, self._tree.span(where), message)
+            if bucket.secret:
+                self.require("Secret", bucket.secret, f"datasets of the bucket `{name}`", where)
             found.append(
                 document.Bucket(
                     name=name,
                     url=bucket.url,
-                    secret=bucket.secret or (self._storage.secret if self._storage else ""),
+                    secret=bucket.secret or self._storage_secret,
                     endpoint=bucket.endpoint,
                     region=bucket.region,
                     single_writer=bucket.single_writer,
@@ -179,9 +212,8 @@ class _Resolver:
         if self._cluster.is_open:
             self.require("dataset bucket", name, f"`<storage>/buckets/{name}`, unless a profile says otherwise", where)
             return Bucket(url="")
-        help = advice(
-            did_you_mean(name, known), f"add it to `datasets.buckets` of the profile; buckets: {listed(known)}"
-        )
+        buckets = f"buckets: {listed(known)}" if known else ""
+        help = advice(did_you_mean(name, known), "add it to `datasets.buckets` of the profile", buckets)
         self._found.report(
             codes.UNKNOWN_BUCKET, self._tree.span(where), f"the profile has no bucket `{name}`", help=help
         )

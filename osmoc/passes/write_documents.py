@@ -11,7 +11,8 @@ from hashlib import sha256
 from typing import assert_never
 
 from osmoc import document, exit_codes, graph, plan
-from osmoc.graph import Action, DatasetRead, DatasetUpdate, DatasetWrite, Graph, TaskRead, UrlRead, UrlWrite
+from osmoc.datasets import in_bucket, is_new
+from osmoc.graph import Action, Dataset, DatasetRead, DatasetUpdate, DatasetWrite, Graph, TaskRead, UrlRead, UrlWrite
 from osmoc.names import LONGEST_LABEL, fit, kubernetes_name
 from osmoc.passes.choose_pool import Cluster
 from osmoc.passes.digest_tasks import digest_of, digest_tasks
@@ -25,6 +26,13 @@ from osmoc.values import ExitRange
 _LONGEST_JOB = LONGEST_LABEL - len("-0")
 
 
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    group: str
+    task: str
+    tag: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Context:
     """What all tasks of a workflow share."""
@@ -35,7 +43,7 @@ class _Context:
     places: Places
     resolved: Resolved
     digests: Mapping[str, str]
-    dataset_writers: Mapping[tuple[str, str], tuple[str, ...]]
+    dataset_writers: Mapping[Dataset, tuple[_Writer, ...]]
 
 
 def write_documents(
@@ -48,24 +56,22 @@ def write_documents(
         places=places,
         resolved=resolved,
         digests=digest_tasks(lowered),
-        dataset_writers=_dataset_writers(lowered),
+        dataset_writers=_dataset_writers(lowered, cluster.profile.datasets.default_bucket),
     )
     publishing = _publishing(lowered)
     upstream = lowered.upstream()
     return {name: _group(group, upstream[name], publishing, context) for name, group in lowered.groups.items()}
 
 
-def _dataset_writers(lowered: Graph) -> Mapping[tuple[str, str], tuple[str, ...]]:
-    """Tasks that write a dataset, for each group that waits for them because it reads it."""
-    writers: dict[tuple[str, str], dict[str, None]] = {}
-    for edge in lowered.edges:
-        if edge.via is graph.Via.DATASET:
-            for task in lowered.groups[edge.upstream].tasks:
-                if any(
-                    isinstance(w, DatasetWrite | DatasetUpdate) and str(w.dataset) == edge.what for w in task.writes
-                ):
-                    writers.setdefault((edge.downstream, edge.what), {})[task.name] = None
-    return {key: tuple(names) for key, names in writers.items()}
+def _dataset_writers(lowered: Graph, default_bucket: str) -> Mapping[Dataset, tuple[_Writer, ...]]:
+    writers: dict[Dataset, dict[_Writer, None]] = {}
+    for group, task in lowered.tasks():
+        for write in task.writes:
+            if isinstance(write, DatasetWrite | DatasetUpdate):
+                tag = write.tag if isinstance(write, DatasetWrite) else ""
+                writer = _Writer(group.name, task.name, tag)
+                writers.setdefault(in_bucket(write.dataset, default_bucket), {})[writer] = None
+    return {dataset: tuple(those) for dataset, those in writers.items()}
 
 
 def _publishing(lowered: Graph) -> frozenset[str]:
@@ -252,9 +258,17 @@ def _input(
                 bucket=read.dataset.bucket or context.cluster.profile.datasets.default_bucket,
                 name=bound(read.dataset.name),
                 version=bound(read.version),
-                writers=context.dataset_writers.get((group.name, str(read.dataset)), ()),
+                writers=_writers(read, group, context),
                 regex=read.regex,
             )
+
+
+def _writers(read: DatasetRead, group: graph.Group, context: _Context) -> tuple[str, ...]:
+    """Tasks of other groups whose version is the one to read: the group waits for them (`lower_datasets`)."""
+    dataset = in_bucket(read.dataset, context.cluster.profile.datasets.default_bucket)
+    writers = context.dataset_writers.get(dataset, ())
+    names = (item.task for item in writers if item.group != group.name and is_new(read.version, item.tag))
+    return tuple(dict.fromkeys(names))
 
 
 def _output(

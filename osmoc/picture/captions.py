@@ -56,10 +56,8 @@ def hardware(resource: Resource) -> str:
 
 
 def data(item: Data) -> str:
-    """`dataset cats:v1`, `task train`; a URL and a task of an earlier run say themselves what they are."""
-    if item.kind in (Kind.DATASET, Kind.TASK):
-        return plain(f"{item.kind.value} {item.name}")
-    return plain(item.name)
+    """`dataset cats:v1`; a task and a URL say themselves what they are."""
+    return plain(f"dataset {item.name}" if item.kind is Kind.DATASET else item.name)
 
 
 def command_line(task: Task, width: int = 160) -> str:

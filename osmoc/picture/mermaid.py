@@ -22,7 +22,7 @@ def mermaid(graph: Graph) -> str:
         name: tasks[group.tasks[0].name] if group.implicit else f"g{n}"
         for n, (name, group) in enumerate(graph.groups.items(), 1)
     }
-    lines = ["---", f"title: {json.dumps(graph.name)}", "---", "flowchart LR"]
+    lines = ["---", f"title: {json.dumps(plain(graph.name), ensure_ascii=False)}", "---", "flowchart LR"]
     for group in graph.groups.values():
         lines += _group(group, groups[group.name], tasks)
     for arrow in drawn.arrows:

@@ -1,20 +1,21 @@
 """A graph for the terminal: levels from top to bottom, each task with why it waits and what it touches.
 
 level 2
-├─ group_2
-│  │  after   group_1 (dataset frames)
-│  └─ ★ train   pytorch:24.01-py3 · 8 GPU
-│        reads   dataset frames
-└─ report       python:3.12
-      after   prepare
+└─ group_2
+   │  after   group_1 (dataset frames)
+   ├─ ★ train   pytorch:24.01-py3 · 8 GPU
+   │     reads   dataset frames
+   └─   report  python:3.12
+         writes  s3://bucket/report
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from osmoc.graph import Graph, Group, Task, Via
 from osmoc.picture.captions import LEAD, caption, columns, cut, cut_middle, data, heading, plain, title
-from osmoc.picture.flow import Data, Flow, Kind, flow
+from osmoc.picture.flow import Flow, Kind, flow
 from osmoc.picture.levels import levels
 
 _WIDTH = 100
@@ -43,16 +44,21 @@ def text(graph: Graph) -> str:
 
 
 def _waits(graph: Graph) -> Mapping[str, list[str]]:
-    """For each group what it waits for and why: `prepare`, `fetch (task download, dataset cats)`."""
-    reasons: dict[str, dict[str, dict[str, None]]] = {name: {} for name in graph.groups}
+    """For each group what it waits for and why: `prepare`, `fetch (download, dataset cats)`."""
+    reasons: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
     for edge in graph.edges:
-        whats = reasons[edge.downstream].setdefault(title(graph.groups[edge.upstream]), {})
-        if edge.via is Via.DATASET or not graph.groups[edge.upstream].implicit:
-            whats[plain(f"{edge.via.value} {edge.what}")] = None
-    return {
-        name: [f"{upstream} ({', '.join(whats)})" if whats else upstream for upstream, whats in upstreams.items()]
-        for name, upstreams in reasons.items()
-    }
+        whats = reasons[edge.upstream, edge.downstream]
+        if edge.via is Via.DATASET:
+            whats[plain(f"dataset {edge.what}")] = None
+        elif not graph.groups[edge.upstream].implicit:
+            whats[plain(edge.what)] = None
+    waits: dict[str, list[str]] = {}
+    for name, upstreams in graph.upstream().items():
+        waits[name] = []
+        for upstream in upstreams:
+            whats = reasons[upstream, name]
+            waits[name].append(title(graph.groups[upstream]) + (f" ({', '.join(whats)})" if whats else ""))
+    return waits
 
 
 def _tree(count: int) -> Iterator[tuple[str, str]]:
@@ -66,21 +72,22 @@ def _group(group: Group, tee: str, bar: str, waits: Sequence[str], drawn: Flow) 
         task = group.tasks[0]
         yield _Line(tee + task.name, caption(task))
         yield from _details(bar + "   ", "after", waits)
-        yield from _data(task, bar + "   ", drawn, shown=lambda item: not item.inside)
+        yield from _data(task, bar + "   ", drawn, inside=False)
         return
     yield _Line(tee + group.name)
     yield from _details(bar + "│  ", "after", waits)
     for task, (inner_tee, inner_bar) in zip(group.tasks, _tree(len(group.tasks)), strict=True):
         yield _Line(f"{bar}{inner_tee}{LEAD if task.is_lead else ' '} {task.name}", caption(task))
-        yield from _data(task, f"{bar}{inner_bar}   ", drawn, shown=lambda item: True)
+        yield from _data(task, f"{bar}{inner_bar}   ", drawn, inside=True)
 
 
-def _data(task: Task, indent: str, drawn: Flow, shown: Callable[[Data], bool]) -> Iterator[_Line]:
-    reads = [data(item) for item in drawn.reads[task.name] if shown(item)]
-    writes = [item for item in drawn.writes[task.name]]
-    yield from _details(indent, "reads", reads)
-    yield from _details(indent, "writes", [data(item) for item in writes if item.kind is not Kind.CHECKPOINT])
-    yield from _details(indent, "saves", [data(item) for item in writes if item.kind is Kind.CHECKPOINT])
+def _data(task: Task, indent: str, drawn: Flow, *, inside: bool) -> Iterator[_Line]:
+    """What a task touches; without `inside` not what `after` has said already."""
+    reads = [data(item) for item in drawn.reads[task.name] if inside or not item.inside]
+    writes = [data(item) for item in drawn.writes[task.name] if item.kind is not Kind.CHECKPOINT]
+    saves = [data(item) for item in drawn.writes[task.name] if item.kind is Kind.CHECKPOINT]
+    for word, items in (("reads", reads), ("writes", writes), ("saves", saves)):
+        yield from _details(indent, word, items)
 
 
 def _details(indent: str, word: str, items: Sequence[str]) -> Iterator[_Line]:
