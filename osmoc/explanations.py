@@ -94,29 +94,31 @@ def _example(fields: Mapping[str, Any]) -> Example:
 
 
 def explain_text(code: Code) -> str:
-    """What `osmoc explain` prints.
-
-    >>> print(explain_text(TABLE["E204"]).partition("\\n")[0])
-    E204 (error): an input names a task that the workflow does not have
-    """
+    """What `osmoc explain` prints: `E204 (error): …`, the meaning, the two examples."""
     long = explanation(code.id)
-    parts = [f"{code.id} ({code.severity.value}): {code.summary}", long.meaning.strip()]
     # A note is no mistake.
     headings = ("Noted", "Not noted") if code.severity is Severity.NOTE else ("Wrong", "Right")
+    parts = [f"{code.id} ({code.severity.value}): {code.summary}", long.meaning.strip()]
+    beside: dict[str, str] = {}
     for heading, example in zip(headings, (long.bad, long.good), strict=True):
         if example:
-            parts += _shown(heading, example)
+            parts += _shown(heading, example, beside)
+            beside = _beside(example)
     return "\n\n".join(parts) + "\n"
 
 
-def _shown(heading: str, example: Example) -> list[str]:
+def _shown(heading: str, example: Example, before: Mapping[str, str]) -> list[str]:
+    """The example, and what stands beside it unless it was shown `before`."""
     text = example.text or example.data.decode(errors="backslashreplace")
     parts = [f"{heading}, with {example.arguments}:" if example.arguments else f"{heading}:", _indented(text)]
-    beside = {**example.files, "the profile": example.profile}
-    for name, content in beside.items():
-        if content:
+    for name, content in _beside(example).items():
+        if content != before.get(name):
             parts += [f"and {name}:", _indented(content)]
     return parts
+
+
+def _beside(example: Example) -> dict[str, str]:
+    return {**example.files, "the profile": example.profile} if example.profile else dict(example.files)
 
 
 def _indented(text: str) -> str:

@@ -14,6 +14,7 @@ from osmoc import __version__, codes, document, templating
 from osmoc.diagnostics import Diagnostic, Diagnostics
 from osmoc.emit.argo import emit_argo
 from osmoc.emit.jobs import emit_jobs
+from osmoc.emit.node_ids import find_clash
 from osmoc.emit.objects import Manifest, TooLarge
 from osmoc.graph import Graph
 from osmoc.names import fit, kubernetes_name
@@ -143,9 +144,9 @@ def _run(
     graph = lower_groups(workflow, files, options.set_env)
     graph = lower_datasets(graph, bucket, tree, found)
     check_cycles(graph, tree, found)
-    reached["graph"] = graph
     if found.failed:
         return
+    reached["graph"] = graph
     check_writers(graph, bucket, tree, found)
     _emit(graph, profile, options, tree, found, reached)
 
@@ -172,6 +173,7 @@ def _emit(
     if found.failed or not _is_legal(workflow_id, found):
         return
     reached["plan"] = plan = make_plan(decisions, workflow_id, __version__, tree, found)
+    _check_clash(plan, found)
     for need in plan.requirements:
         message = f"the cluster must have {need.kind} `{need.name}`: {need.reason}"
         found.report(codes.OUTSIDE, tree.span(need.where) if need.where else None, message)
@@ -187,6 +189,13 @@ def _is_legal(workflow_id: str, found: Diagnostics) -> bool:
     return False
 
 
+def _check_clash(plan: Plan, found: Diagnostics) -> None:
+    clash = find_clash(plan, plan.workflow_id) if plan.target == "argo" else None
+    if clash:
+        message = f"with the id `{plan.workflow_id}` Argo would take `{clash[0]}` and `{clash[1]}` for one node"
+        found.add(codes.TARGET_NAMES, None, message, help="give another --id")
+
+
 def _identify(decisions: Decisions, tree: Tree, found: Diagnostics) -> str:
     """The name and a digest of all that is applied: the same input is the same run, a changed one another.
 
@@ -199,7 +208,10 @@ def _identify(decisions: Decisions, tree: Tree, found: Diagnostics) -> str:
         [_manifests(draft, found), decisions.cluster.profile.model_dump_json(exclude_defaults=True), document.VERSION],
         ensure_ascii=False,
     )
-    return f"{stem}-{sha256(content.encode()).hexdigest()[:8]}"
+    digest = sha256(content.encode())
+    while draft.target == "argo" and find_clash(draft, f"{stem}-{digest.hexdigest()[:8]}"):
+        digest.update(b"another id, please")
+    return f"{stem}-{digest.hexdigest()[:8]}"
 
 
 def _manifests(plan: Plan, found: Diagnostics) -> list[Manifest]:

@@ -22,6 +22,9 @@ from osmoc.source import Span
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MAX_DEPTH: Final = 64
 _MAX_DIGITS: Final = 100
+# What aliases may add to a document: collections that are read once more, characters of scalars.
+_MOST_SHARED: Final = 10_000
+_MOST_REPEATED: Final = 1 << 20
 _TAG: Final = "tag:yaml.org,2002:"
 # What PyYAML calls printable; anything else in a file is refused before it is parsed.
 UNPRINTABLE: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -149,7 +152,7 @@ def parse(text: str, found: Diagnostics) -> Tree | None:
         return None
     if root is None:
         return None
-    nodes = _Plain(found)
+    nodes = _Plain(found, len(text) + _MOST_REPEATED)
     plain = nodes.of(root)
     return None if nodes.exhausted else Tree(root, plain, text.split("\n"))
 
@@ -291,11 +294,12 @@ def _resolve(text: str) -> str:
 class _Plain:
     """Nodes to plain values: str, None, `Scalar` for other scalars, list, dict. Aliases are expanded, within bounds."""
 
-    def __init__(self, found: Diagnostics) -> None:
+    def __init__(self, found: Diagnostics, budget: int) -> None:
+        """`budget` is how many characters may be read: those of the text, and what aliases repeat of them."""
         self._found = found
         self._constructor = yaml.constructor.SafeConstructor()
         self._open: set[int] = set()
-        self._budget = 2_000_000
+        self._budget = budget
         self._seen: set[int] = set()
         self._shared = 0
         self.exhausted = False
@@ -319,15 +323,19 @@ class _Plain:
             return False
         if id(node) in self._seen:
             self._shared += 1
-            if self._shared > 10_000:
-                self._found.report(
-                    codes.TOO_LARGE, node.span, "aliases that repeat this value make the document too large"
-                )
-                self.exhausted = True
+            if self._shared > _MOST_SHARED:
+                self._exhaust(node)
                 return False
         self._seen.add(id(node))
         self._open.add(id(node))
         return True
+
+    def _exhaust(self, node: Node) -> None:
+        if not self.exhausted:
+            self._found.report(
+                codes.TOO_LARGE, node.span, "aliases that repeat this value make the document too large"
+            )
+        self.exhausted = True
 
     def _mapping(self, node: Node) -> dict[Any, Any]:
         plain: dict[Any, Any] = {}
@@ -380,6 +388,10 @@ class _Plain:
                 self._open.discard(id(source))
 
     def _scalar(self, node: Node) -> Any:
+        self._budget -= len(node.value)
+        if self._budget < 0:
+            self._exhaust(node)
+            return None
         if node.tag == _TAG + "str" or node.tag in ("!", _TAG + "value", _TAG + "merge"):
             return node.value
         if node.tag == _TAG + "null":

@@ -19,7 +19,7 @@ from osmoc.emit.objects import (
     metadata,
     task_config_maps,
 )
-from osmoc.emit.pod import MANAGED_BY, Names, build_pod
+from osmoc.emit.pod import EXECUTOR_ACCOUNT, MANAGED_BY, TASK_ACCOUNT, Names, build_pod
 from osmoc.emit.write import document
 from osmoc.plan import Group, Plan, Retry, Shape, Task
 
@@ -78,53 +78,69 @@ def emit_argo(plan: Plan) -> list[Manifest]:
 
 
 def _workflow(plan: Plan) -> Manifest:
-    leaves = Counter(_leaf(task, group) for group in plan.groups.values() for task in group.tasks)
-    groups = [group for group in plan.groups.values() if len(group.tasks) > 1]
-    outer = list(_outer_tasks(plan))
-    # Beyond the CRDs' limits everything goes into one inline DAG, which no schema counts.
-    is_inline = (
-        len(outer) > MOST_DAG_TASKS
-        or len(leaves) + len(groups) + 2 > MOST_TEMPLATES
-        or any(len(group.tasks) > MOST_DAG_TASKS for group in groups)
-    )
+    leaves = _leaves(plan)
     names = _template_names(leaves, MOST_TEMPLATES - 3)
     bodies = {leaf: _leaf_template(leaf, plan) for leaf in leaves}
     defaults = _hoist(bodies)
-    writer = _DagWriter(plan, names, bodies, is_inline)
-    tasks = [writer.group_task(group, depends) if group else _join(name, depends) for name, group, depends in outer]
-    dag: Manifest = {"dag": {"failFast": False, "tasks": tasks}}
-    if is_inline:
-        inline = {"name": "groups", "inline": dag}
-        templates: list[Manifest] = [{"name": "workflow", "dag": {"failFast": False, "tasks": [inline]}}]
-    else:
-        templates = [{"name": "workflow"} | dag]
-        templates += [{"name": f"group-{group.label}"} | writer.group_dag(group) for group in groups]
-    if any(group is None for _, group, _ in outer):
-        templates.append({"name": "join", "suspend": {}})
-    templates += [{"name": name} | bodies[leaf] for leaf, name in names.items()]
-    spec: Manifest = {
-        "entrypoint": "workflow",
-        "serviceAccountName": "osmo-task",
-        "automountServiceAccountToken": False,
-        "executor": {"serviceAccountName": "osmo-executor"},
-        "podMetadata": {"labels": dict(plan.labels) | MANAGED_BY | {"osmo.workflow_id": plan.workflow_id}},
-        "podSpecPatch": document(_executor_patch()),
-    }
-    if plan.profile.retention:
-        spec["ttlStrategy"] = {"secondsAfterCompletion": round(plan.profile.retention.seconds)}
-        strategy = {"on-success": "OnWorkflowSuccess", "on-completion": "OnWorkflowCompletion"}
-        if plan.profile.retention.pods in strategy:
-            spec["podGC"] = {"strategy": strategy[plan.profile.retention.pods]}
-    spec |= {"templateDefaults": defaults} if defaults else {}
-    spec["templates"] = templates
     workflow = {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Workflow",
         "metadata": metadata(plan.workflow_id, plan),
-        "spec": spec,
+        "spec": {
+            "entrypoint": "workflow",
+            "serviceAccountName": TASK_ACCOUNT,
+            "automountServiceAccountToken": False,
+            "executor": {"serviceAccountName": EXECUTOR_ACCOUNT},
+            "podMetadata": {"labels": dict(_common_labels(plan))},
+            "podSpecPatch": document(_executor_patch()),
+            **_retention(plan),
+            **({"templateDefaults": defaults} if defaults else {}),
+            "templates": [
+                *_dag_templates(_DagWriter(plan, names, bodies)),
+                *({"name": name} | bodies[leaf] for leaf, name in names.items()),
+            ],
+        },
     }
     _check(workflow, plan)
     return workflow
+
+
+def _leaves(plan: Plan) -> Counter[_Leaf]:
+    return Counter(_leaf(task, group) for group in plan.groups.values() for task in group.tasks)
+
+
+def is_inline(plan: Plan) -> bool:
+    """Beyond the CRDs' limits everything goes into one inline DAG, which no schema counts."""
+    several = [group for group in plan.groups.values() if len(group.tasks) > 1]
+    return (
+        sum(1 for _ in _outer_tasks(plan)) > MOST_DAG_TASKS
+        or len(_leaves(plan)) + len(several) + 2 > MOST_TEMPLATES
+        or any(len(group.tasks) > MOST_DAG_TASKS for group in several)
+    )
+
+
+def _dag_templates(writer: "_DagWriter") -> list[Manifest]:
+    outer = list(_outer_tasks(writer.plan))
+    tasks = [writer.group_task(group, depends) if group else _join(name, depends) for name, group, depends in outer]
+    dag: Manifest = {"dag": {"failFast": False, "tasks": tasks}}
+    if writer.is_inline:
+        inline = {"name": "groups", "inline": dag}
+        templates: list[Manifest] = [{"name": "workflow", "dag": {"failFast": False, "tasks": [inline]}}]
+    else:
+        groups = (group for group in writer.plan.groups.values() if len(group.tasks) > 1)
+        templates = [{"name": "workflow"} | dag]
+        templates += [{"name": f"group-{group.label}"} | writer.group_dag(group) for group in groups]
+    has_joins = any(group is None for _, group, _ in outer)
+    return [*templates, *([{"name": "join", "suspend": {}}] if has_joins else [])]
+
+
+def _retention(plan: Plan) -> Manifest:
+    retention = plan.profile.retention
+    if retention is None:
+        return {}
+    ttl = {"ttlStrategy": {"secondsAfterCompletion": round(retention.seconds)}}
+    strategies = {"on-success": "OnWorkflowSuccess", "on-completion": "OnWorkflowCompletion"}
+    return ttl | ({"podGC": {"strategy": strategies[retention.pods]}} if retention.pods in strategies else {})
 
 
 def _executor_patch() -> Manifest:
@@ -240,21 +256,19 @@ def _hoist(bodies: dict[_Leaf, Manifest]) -> Manifest:
 class _DagWriter:
     """DAG tasks of groups and of the tasks in them; templates are named, or written inline where they have no name."""
 
-    def __init__(
-        self, plan: Plan, names: Mapping[_Leaf, str], bodies: Mapping[_Leaf, Manifest], is_inline: bool
-    ) -> None:
-        self._plan = plan
+    def __init__(self, plan: Plan, names: Mapping[_Leaf, str], bodies: Mapping[_Leaf, Manifest]) -> None:
+        self.plan = plan
+        self.is_inline = is_inline(plan)
         self._names = names
         self._bodies = bodies
-        self._is_inline = is_inline
 
     def group_task(self, group: Group, depends: str) -> Manifest:
         condition = {"depends": depends} if depends else {}
         if len(group.tasks) == 1:
             return self._task(group.tasks[0], group) | condition
-        if self._is_inline:
-            return {"name": _dag_name(group), "inline": self.group_dag(group)} | condition
-        return {"name": _dag_name(group), "template": f"group-{group.label}"} | condition
+        if self.is_inline:
+            return {"name": dag_name(group), "inline": self.group_dag(group)} | condition
+        return {"name": dag_name(group), "template": f"group-{group.label}"} | condition
 
     def group_dag(self, group: Group) -> Manifest:
         tasks = []
@@ -275,17 +289,32 @@ class _DagWriter:
         parameters = [{"name": name, "value": values[name]} for name in _parameters(leaf)]
         shape = self._names.get(leaf)
         template = {"template": shape} if shape else {"inline": self._bodies[leaf]}
-        name = _dag_name(group) if len(group.tasks) == 1 else task.label
+        name = dag_name(group) if len(group.tasks) == 1 else task.label
         return {"name": name} | template | {"arguments": {"parameters": parameters}}
 
 
 # Words of the language in which `depends` is written; no task can be waited for by such a name.
 _WORDS: Final = frozenset(
-    {"and", "or", "not", "in", "matches", "contains", "startswith", "endswith", "let", "if", "else", "nil", "true", "false"}
+    {
+        "and",
+        "or",
+        "not",
+        "in",
+        "matches",
+        "contains",
+        "startswith",
+        "endswith",
+        "let",
+        "if",
+        "else",
+        "nil",
+        "true",
+        "false",
+    }
 )
 
 
-def _dag_name(group: Group) -> str:
+def dag_name(group: Group) -> str:
     """A group of one task bears the task's name."""
     name = group.tasks[0].label if len(group.tasks) == 1 else group.label
     return f"{name}-" if name in _WORDS else name
@@ -298,13 +327,13 @@ def _outer_tasks(plan: Plan) -> Iterator[tuple[str, Group | None, str]]:
     N + M references, not N times M, in the spec and in the status.
     """
     waiting: dict[tuple[str, ...], int] = Counter(group.upstream for group in plan.groups.values())
-    taken = {_dag_name(group) for group in plan.groups.values()}
+    taken = {dag_name(group) for group in plan.groups.values()}
     joined: dict[tuple[str, ...], str] = {}
     for group in plan.groups.values():
-        names = [_dag_name(plan.groups[name]) for name in group.upstream]
+        names = [dag_name(plan.groups[name]) for name in group.upstream]
         shared = len(names) >= _SHARED_DEPENDS and waiting[group.upstream] > 1
         if not shared and len(names) <= _MOST_DEPENDS:
-            yield _dag_name(group), group, _all_of(names)
+            yield dag_name(group), group, _all_of(names)
             continue
         if group.upstream not in joined:
             joins = []
@@ -314,7 +343,7 @@ def _outer_tasks(plan: Plan) -> Iterator[tuple[str, Group | None, str]]:
                 joins.append(join)
                 yield join, None, _all_of(part)
             joined[group.upstream] = " && ".join(f"({join}.Succeeded || {join}.Skipped)" for join in joins)
-        yield _dag_name(group), group, joined[group.upstream]
+        yield dag_name(group), group, joined[group.upstream]
 
 
 def _parts(names: Sequence[str], size: int) -> Iterator[Sequence[str]]:

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Iterable
 from typing import Any, Final
 
-from osmoc.emit.pod import MANAGED_BY, TASK_ACCOUNT, pull_secrets
+from osmoc.emit.pod import EXECUTOR_ACCOUNT, GROUP_KEY, MANAGED_BY, RESTRICTED, TASK_ACCOUNT, pull_secrets
 from osmoc.plan import Group, Plan, Task
 
 Manifest = dict[str, Any]
@@ -176,14 +176,7 @@ def _driver_job(name: str, plan: Plan) -> Manifest:
             {"name": "OSMO_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}},
             {"name": "OSMO_POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
         ],
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": 65532,
-            "runAsGroup": 65532,
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-        },
+        "securityContext": RESTRICTED,
         "resources": {
             "requests": {"cpu": "50m", "memory": "96Mi"},
             "limits": {"cpu": "1", "memory": "256Mi"},
@@ -225,7 +218,7 @@ def _driver_job(name: str, plan: Plan) -> Manifest:
 def bootstrap_objects(namespace: str, group_key: str | None) -> list[Manifest]:
     """What a namespace needs once. `group_key` is base64 of 32 bytes that the caller drew; None leaves it out."""
     meta: Manifest = {"labels": MANAGED_BY} | ({"namespace": namespace} if namespace else {})
-    role_of = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "osmo-executor"}
+    role_of = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": EXECUTOR_ACCOUNT}
     objects: list[Manifest] = [
         {
             "apiVersion": "v1",
@@ -236,21 +229,21 @@ def bootstrap_objects(namespace: str, group_key: str | None) -> list[Manifest]:
         {
             "apiVersion": "v1",
             "kind": "ServiceAccount",
-            "metadata": {"name": "osmo-executor"} | meta,
+            "metadata": {"name": EXECUTOR_ACCOUNT} | meta,
             "automountServiceAccountToken": False,
         },
         {
             "apiVersion": "v1",
             "kind": "Secret",
-            "metadata": {"name": "osmo-executor.service-account-token"}
+            "metadata": {"name": f"{EXECUTOR_ACCOUNT}.service-account-token"}
             | meta
-            | {"annotations": {"kubernetes.io/service-account.name": "osmo-executor"}},
+            | {"annotations": {"kubernetes.io/service-account.name": EXECUTOR_ACCOUNT}},
             "type": "kubernetes.io/service-account-token",
         },
         {
             "apiVersion": "rbac.authorization.k8s.io/v1",
             "kind": "Role",
-            "metadata": {"name": "osmo-executor"} | meta,
+            "metadata": {"name": EXECUTOR_ACCOUNT} | meta,
             "rules": [
                 {"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]}
             ],
@@ -258,9 +251,9 @@ def bootstrap_objects(namespace: str, group_key: str | None) -> list[Manifest]:
         {
             "apiVersion": "rbac.authorization.k8s.io/v1",
             "kind": "RoleBinding",
-            "metadata": {"name": "osmo-executor"} | meta,
+            "metadata": {"name": EXECUTOR_ACCOUNT} | meta,
             "roleRef": role_of,
-            "subjects": [{"kind": "ServiceAccount", "name": "osmo-executor"}],
+            "subjects": [{"kind": "ServiceAccount", "name": EXECUTOR_ACCOUNT}],
         },
     ]
     if group_key is not None:
@@ -268,7 +261,7 @@ def bootstrap_objects(namespace: str, group_key: str | None) -> list[Manifest]:
             {
                 "apiVersion": "v1",
                 "kind": "Secret",
-                "metadata": {"name": "osmo-group-key"} | meta,
+                "metadata": {"name": GROUP_KEY} | meta,
                 # A key that changes would cut running groups in two: applying this again is refused.
                 "immutable": True,
                 "data": {"key": group_key},

@@ -15,6 +15,7 @@ from osmoc.plan import Mark, Placement, Plan, Shape
 INIT: Final = "osmo-init"
 CTRL: Final = "osmo-ctrl"
 TASK_ACCOUNT: Final = "osmo-task"
+EXECUTOR_ACCOUNT: Final = "osmo-executor"
 GROUP_KEY: Final = "osmo-group-key"
 
 # Unprivileged in our images; the group owns the shared volumes, so that any user of an image can work in them.
@@ -22,7 +23,7 @@ _USER: Final = 65532
 
 MANAGED_BY: Final = {"app.kubernetes.io/managed-by": "osmoc"}
 
-_RESTRICTED: Final = {
+RESTRICTED: Final = {
     "runAsNonRoot": True,
     "runAsUser": _USER,
     "runAsGroup": _USER,
@@ -119,7 +120,7 @@ def _init(plan: Plan) -> dict[str, Any]:
         "image": plan.init_image,
         "imagePullPolicy": plan.profile.images.pull_policy,
         "command": ["osmo-init"],
-        "securityContext": _RESTRICTED,
+        "securityContext": RESTRICTED,
         "resources": _resources({"cpu": "100m", "memory": "64Mi"}, {"cpu": "1", "memory": "256Mi"}),
         "volumeMounts": [
             {"name": "osmo-bin", "mountPath": "/osmo/bin"},
@@ -160,7 +161,7 @@ def _ctrl(shape: Shape, names: Names, plan: Plan) -> dict[str, Any]:
             {"name": "OSMO_POD_UID", **_field("metadata.uid")},
             {"name": "OSMO_NODE_NAME", **_field("spec.nodeName")},
         ],
-        "securityContext": _RESTRICTED,
+        "securityContext": RESTRICTED,
         "resources": _resources({"cpu": "100m", "memory": "256Mi"}, {"cpu": "2", "memory": "1Gi"}),
         "volumeMounts": mounts,
     }

@@ -33,6 +33,8 @@ def _check_resource(resource: Resource, path: Path, tree: Tree, found: Diagnosti
         where: Path = (*path, "topology", n, "key")
         if not LABEL_KEY.fullmatch(topology.key) and "{{" not in topology.key:
             _report_label(topology.key, "topology key", where, tree, found)
+        if not LABEL_VALUE.fullmatch(topology.group):
+            _report_label(topology.group, "topology group", (*path, "topology", n, "group"), tree, found)
         if topology.key in [other.key for other in resource.topology[:n]]:
             found.report(codes.TOPOLOGY_TWICE, tree.span(where), f"the topology key `{topology.key}` stands twice")
 

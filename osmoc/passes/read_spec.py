@@ -174,9 +174,10 @@ def _wrong_shape(path: Path, value: Any, expected: str, tree: Tree, found: Diagn
             codes.DATASET_STRING,
             tree.span(path),
             f"`{name}` is a mapping, not a name",
-            help=f"write `{name}: {{name: {shown}}}`; the files then lie in `{{{{input:N}}}}/{shown}/`"
-            if path[-3:-2] == ("inputs",)
-            else f"write `{name}: {{name: {shown}}}`",
+            help=advice(
+                f"write `{name}: {{name: {shown}}}`",
+                f"its files lie in `{{{{input:{path[-2]}}}}}/{shown}/`" if path[-3] == "inputs" else "",
+            ),
         )
     else:
         help = f"write `{name}: [{shown}]`" if expected == "a list" and isinstance(value, str | Scalar) else ""

@@ -126,7 +126,7 @@ def test_every_form_can_be_looked_at(run: Run, form: str) -> None:
     status, out, _ = run("flow.yaml", "--dump-after", form)
     assert status == 0
     assert "prepare" in out
-    assert yaml.safe_load(out) is not None
+    assert list(yaml.safe_load_all(out))
 
 
 def test_a_comment_does_not_make_another_run(run: Run) -> None:
