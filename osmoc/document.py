@@ -5,11 +5,15 @@ of the old form would misread the new one. What only the running pod knows - run
 environment variables; secrets are named, never written.
 """
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 VERSION = 1
+
+# What JSON may hold as it is, but no literal block of YAML: the document would stand there as one long line.
+_UNPRINTABLE: Final = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]")
 
 
 class Part(BaseModel):
@@ -232,3 +236,9 @@ class DriverPlan(Part):
     jobs: dict[str, str] = Field(description="Task to the name of its Job; empty on Argo.")
     infrastructure_retries: int
     image_pull_timeout: float
+
+
+def to_text(document: TaskDocument) -> str:
+    """As it stands in a ConfigMap: lines that a reviewer's diff can show."""
+    text = _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", document.model_dump_json(indent=2))
+    return f"{text}\n"

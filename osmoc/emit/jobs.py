@@ -8,6 +8,7 @@ from osmoc.emit.objects import (
     driver_objects,
     group_objects,
     metadata,
+    retention,
     service_name,
     task_config_maps,
 )
@@ -56,9 +57,7 @@ def _job(task: Task, group: Group, plan: Plan) -> Manifest:
         "podFailurePolicy": {"rules": _rules(task.shape, names)},
         "template": pod,
     }
-    if plan.profile.retention:
-        spec["ttlSecondsAfterFinished"] = round(plan.profile.retention.seconds)
-    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": spec}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta, "spec": spec | retention(plan)}
 
 
 def _rules(shape: Shape, names: Names) -> list[Manifest]:

@@ -102,6 +102,11 @@ def _network_policy(group: Group, plan: Plan) -> Manifest:
     }
 
 
+def retention(plan: Plan) -> Manifest:
+    """What the profile says about finished Jobs, as a part of their spec."""
+    return {"ttlSecondsAfterFinished": round(plan.profile.retention.seconds)} if plan.profile.retention else {}
+
+
 def driver_objects(plan: Plan) -> list[Manifest]:
     """The driver's Job with what it may do, its plan, and the state it keeps; nothing where no driver is needed."""
     if plan.driver is None:
@@ -190,6 +195,7 @@ def _driver_job(name: str, plan: Plan) -> Manifest:
         "spec": {
             # The driver is made to be killed: it derives all from the cluster. Only its own verdict ends it.
             "backoffLimit": 1000,
+            **retention(plan),
             "podFailurePolicy": {
                 "rules": [
                     {

@@ -54,7 +54,7 @@ def build_pod(shape: Shape, names: Names, plan: Plan) -> dict[str, Any]:
         "enableServiceLinks": False,
         "restartPolicy": "Never",
         "terminationGracePeriodSeconds": round(plan.profile.timeouts.grace + plan.profile.timeouts.upload),
-        "securityContext": {"fsGroup": _USER, "seccompProfile": {"type": "RuntimeDefault"}},
+        "securityContext": _pod_security(shape),
         "initContainers": [_init(plan), _ctrl(shape, names, plan)],
         "containers": [_user(shape, names, plan)],
         "volumes": _volumes(shape, names, plan),
@@ -74,6 +74,14 @@ def build_pod(shape: Shape, names: Names, plan: Plan) -> dict[str, Any]:
     }
     pod = {"metadata": metadata, "spec": spec}
     return _patched(pod, shape.placement, names, plan) if shape.placement.pod_patch else pod
+
+
+def _pod_security(shape: Shape) -> dict[str, Any]:
+    security: dict[str, Any] = {"fsGroup": _USER}
+    if shape.claim:
+        # Otherwise the kubelet would walk over all that the storage holds before each pod.
+        security["fsGroupChangePolicy"] = "OnRootMismatch"
+    return security | {"seccompProfile": {"type": "RuntimeDefault"}}
 
 
 def pull_secrets(plan: Plan, *more: str) -> list[dict[str, str]]:

@@ -42,9 +42,8 @@ def _check_resource(resource: Resource, path: Path, tree: Tree, found: Diagnosti
 def _check_size(size: Size, path: Path, tree: Tree, found: Diagnostics) -> None:
     if size.unit in ("", "B"):
         number = size.text.removesuffix("B")
-        found.report(
-            codes.BARE_SIZE, tree.span(path), f"`{size.text}` is {size.bytes} bytes", help=f"did you mean `{number}Gi`?"
-        )
+        help = f"did you mean `{number}Gi`?" if size.bytes < 1 << 20 else f"write `{size.quantity}`"
+        found.report(codes.BARE_SIZE, tree.span(path), f"`{size.text}` is {size.bytes} bytes", help=help)
     elif size.unit in ("T", "G", "M", "K"):
         found.report(
             codes.DECIMAL_SIZE,

@@ -10,7 +10,7 @@ from osmoc import codes, document, images
 from osmoc import graph as lowered
 from osmoc.datasets import in_bucket, parse_reference
 from osmoc.diagnostics import Diagnostics
-from osmoc.graph import Graph, UrlWrite, Via
+from osmoc.graph import Action, Graph, UrlWrite, Via
 from osmoc.passes.choose_pool import Cluster
 from osmoc.passes.place_tasks import Places
 from osmoc.passes.resolve_secrets import Resolved
@@ -39,6 +39,7 @@ def make_plan(decisions: Decisions, workflow_id: str, version: str, tree: Tree, 
     groups = write_documents(decisions.graph, workflow_id, cluster, decisions.places, decisions.resolved)
     groups, shards = _shard(groups, tree, found)
     _check_driver(groups, cluster, tree, found)
+    _check_retries(decisions.graph, cluster, tree, found)
     _note_publishing(decisions.graph, cluster.profile.datasets.default_bucket, tree, found)
     own = cluster.profile.images
     init_image, ctrl_image = own.init or f"{own.prefix}osmo-init", own.ctrl or f"{own.prefix}osmo-ctrl"
@@ -144,6 +145,19 @@ def _check_driver(groups: Mapping[str, Group], cluster: Cluster, tree: Tree, fou
                 tree.key(waiting.where),
                 f"group `{waiting.name}` waits for others, which Jobs without a driver cannot do",
                 help="set `driver: auto` in the profile",
+            )
+
+
+def _check_retries(graph: Graph, cluster: Cluster, tree: Tree, found: Diagnostics) -> None:
+    if cluster.profile.retries.reschedule:
+        return
+    for _, task in graph.tasks():
+        if any(action is Action.RESCHEDULE for action, _ in task.exit_actions):
+            found.report(
+                codes.NO_RETRIES,
+                tree.key((*task.where, "exitActions")),
+                f"task `{task.name}` asks to be run again, which the profile does not allow",
+                help="set `retries.reschedule` in the profile",
             )
 
 

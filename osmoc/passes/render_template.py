@@ -51,7 +51,7 @@ def render_template(section: Section, values: Values, found: Diagnostics, render
 
 
 def _protect(text: str) -> tuple[str, list[tuple[str, str]]]:
-    """Tokens as words that no filter of Jinja changes by accident."""
+    """Tokens as words that filters of Jinja leave whole; some change their case (`upper`)."""
     originals: list[tuple[str, str]] = []
     mark = sha256(text.encode(errors="replace")).hexdigest()[:12]
 
@@ -67,7 +67,7 @@ def _restore(text: str, originals: list[tuple[str, str]]) -> str:
         return text
     by_word = dict(originals)
     mark = originals[0][0].split("n")[0]
-    return re.sub(mark + "n[0-9]+e", lambda match: by_word[match[0]], text)
+    return re.sub(f"{mark}n[0-9]+e", lambda match: by_word[match[0].lower()], text, flags=re.IGNORECASE)
 
 
 def _check_raw(text: str, found: Diagnostics) -> None:

@@ -25,6 +25,9 @@ from osmoc.values import ExitRange
 # The longest name of a Job whose pods are named `<job>-0`.
 _LONGEST_JOB = LONGEST_LABEL - len("-0")
 
+# `<id>-driver` is the Job of the driver.
+_DRIVER = "driver"
+
 
 @dataclass(frozen=True, slots=True)
 class _Writer:
@@ -105,7 +108,10 @@ def _group(group: graph.Group, upstream: tuple[str, ...], publishing: frozenset[
 
 
 def _job(task: graph.Task, context: _Context) -> str:
-    return fit(f"{context.workflow_id}-{kubernetes_name(task.name)}", _LONGEST_JOB)
+    name = kubernetes_name(task.name)
+    if name == _DRIVER:
+        name = f"{name}-{sha256(name.encode()).hexdigest()[:8]}"
+    return fit(f"{context.workflow_id}-{name}", _LONGEST_JOB)
 
 
 def _host(task: graph.Task, group_label: str, context: _Context) -> str:
@@ -127,7 +133,7 @@ def _task(
     )
     keys = [f"{label}.file-{n}" for n in range(len(files))]
     written = _document(task, group, part, files, keys, secrets, bound, context)
-    text = written.model_dump_json(indent=2) + "\n"
+    text = document.to_text(written)
     return plan.Task(
         name=task.name,
         label=label,
@@ -198,13 +204,13 @@ def _document(
         ),
         inputs=tuple(_input(read, group, bound, context) for read in task.reads),
         outputs=tuple(_output(write, bound, context) for write in task.writes),
-        kpis=tuple(document.Kpi(index=kpi.index, path=bound(kpi.path)) for kpi in task.kpis),
+        kpis=tuple(document.Kpi(index=bound(kpi.index), path=bound(kpi.path)) for kpi in task.kpis),
         checkpoints=tuple(
             document.Checkpoint(
                 path=posixpath.normpath(bound(item.path)),
                 url=bound(item.url),
                 frequency=item.frequency,
-                regex=item.regex,
+                regex=bound(item.regex),
             )
             for item in task.checkpoints
         ),
@@ -250,16 +256,16 @@ def _input(
 ) -> document.TaskInput | document.UrlInput | document.DatasetInput:
     match read:
         case TaskRead():
-            return document.TaskInput(task=read.task, workflow=read.workflow, regex=read.regex)
+            return document.TaskInput(task=read.task, workflow=read.workflow, regex=bound(read.regex))
         case UrlRead():
-            return document.UrlInput(url=bound(read.url), regex=read.regex)
+            return document.UrlInput(url=bound(read.url), regex=bound(read.regex))
         case DatasetRead():
             return document.DatasetInput(
                 bucket=read.dataset.bucket or context.cluster.profile.datasets.default_bucket,
                 name=bound(read.dataset.name),
                 version=bound(read.version),
                 writers=_writers(read, group, context),
-                regex=read.regex,
+                regex=bound(read.regex),
             )
 
 
@@ -277,14 +283,14 @@ def _output(
     default_bucket = context.cluster.profile.datasets.default_bucket
     match write:
         case UrlWrite():
-            return document.UrlOutput(url=bound(write.url), regex=write.regex)
+            return document.UrlOutput(url=bound(write.url), regex=bound(write.regex))
         case DatasetWrite():
             return document.DatasetOutput(
                 bucket=write.dataset.bucket or default_bucket,
                 name=bound(write.dataset.name),
                 tag=bound(write.tag),
                 path=bound(write.path),
-                regex=write.regex,
+                regex=bound(write.regex),
                 metadata=tuple(map(bound, write.metadata)),
                 labels=tuple(map(bound, write.labels)),
             )
