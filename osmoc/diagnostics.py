@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Final
 
 from osmoc.codes import Code, Severity
-from osmoc.source import Place, Source, Span
+from osmoc.source import Place, Source, Span, line_of
 
 __all__ = ["Code", "Diagnostic", "Diagnostics", "Severity", "advice", "did_you_mean", "listed"]
 
@@ -82,12 +83,15 @@ class Diagnostics:
 
 def place_on_line(source: Source, line: int, text: str = "") -> Place:
     """The place of `text` on a line of the user's file; of all that stands there if `text` does not."""
-    lines = source.text.split("\n", line)
-    content = lines[line - 1].removesuffix("\r") if 0 < line <= len(lines) else ""
+    content = line_of(source.text, line)
     start = content.find(text) if text else -1
     if start < 0:
         start, text = len(content) - len(content.lstrip()), content.strip()
     return Place(line, start + 1, start + 1 + max(1, len(text)), content)
+
+
+# Comparing a word with every name takes time; a workflow of thousands of tasks may hold thousands of such words.
+_MOST_SUGGESTIONS: Final = 300
 
 
 def advice(*parts: str) -> str:
@@ -101,6 +105,8 @@ def advice(*parts: str) -> str:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`did you mean `x`?` for the nearest of `known`, or nothing; case and `-`/`_` count little."""
     folded = {_fold(name): name for name in reversed(sorted(known))}
+    if len(folded) > _MOST_SUGGESTIONS:
+        return ""
     near = get_close_matches(_fold(word), folded, n=1, cutoff=0.6)
     return f"did you mean `{folded[near[0]]}`?" if near else ""
 

@@ -1,15 +1,16 @@
 """Names as the language and as Kubernetes have them."""
 
+import posixpath
 import re
 from hashlib import sha256
 from typing import Final
 
 NAME: Final = re.compile(r"[a-zA-Z]([a-zA-Z0-9_-]*[a-zA-Z0-9])?")
 LABEL_VALUE: Final = re.compile(r"[A-Za-z0-9]([-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?")
-LABEL_KEY: Final = re.compile(
-    r"(?:([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)/)?([A-Za-z0-9]([-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?)"
-)
-VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_DNS_LABEL: Final = "[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
+LABEL_KEY: Final = re.compile(rf"(?:(?=[^/]{{1,253}}/){_DNS_LABEL}(?:\.{_DNS_LABEL})*/)?{LABEL_VALUE.pattern}")
+# What Kubernetes takes for a variable, which is more than a shell can name.
+VARIABLE: Final = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 SECRET_KEY: Final = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 
 # A path that stands in a manifest: nothing that a template engine, a shell or Kubernetes reads otherwise.
@@ -29,3 +30,8 @@ def fit(name: str, length: int) -> str:
     if len(name) <= length:
         return name
     return f"{name[: length - 9].rstrip('-')}-{sha256(name.encode()).hexdigest()[:8]}"
+
+
+def absolute(path: str) -> str:
+    """From the root, without `.`, `..` and doubled slashes: also without the `//` that POSIX keeps at the start."""
+    return posixpath.normpath("/" + path.lstrip("/"))

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from osmoc import __version__, codes, document, templating
 from osmoc.diagnostics import Diagnostic, Diagnostics
@@ -22,10 +22,13 @@ from osmoc.passes.bind_values import bind_values
 from osmoc.passes.check_containers import check_containers
 from osmoc.passes.check_cycles import check_cycles
 from osmoc.passes.check_data import check_data
+from osmoc.passes.check_environment import check_environment
 from osmoc.passes.check_exit_actions import check_exit_actions
 from osmoc.passes.check_groups import check_groups
 from osmoc.passes.check_labels import check_labels
 from osmoc.passes.check_names import check_names
+from osmoc.passes.check_order import check_order
+from osmoc.passes.check_paths import check_paths
 from osmoc.passes.check_references import check_references
 from osmoc.passes.check_resources import check_resources
 from osmoc.passes.check_tokens import check_tokens
@@ -43,6 +46,8 @@ from osmoc.passes.split_sections import WORKFLOW, split_sections
 from osmoc.plan import Plan
 from osmoc.profile import Profile
 from osmoc.source import Source
+from osmoc.spec import Workflow
+from osmoc.written import Check, Written
 from osmoc.yamltree import Tree, parse
 
 _LONGEST_ID: Final = 40
@@ -74,8 +79,8 @@ class Result:
 
     findings: tuple[Diagnostic, ...]
     failed: bool
-    rendered: str | None = None
-    spec: Any = None
+    rendered: str = ""
+    spec: Workflow | None = None
     graph: Graph | None = None
     plan: Plan | None = None
     manifests: tuple[Manifest, ...] = ()
@@ -102,63 +107,71 @@ def compile_workflow(
     source = source if isinstance(source, Source) else Source("workflow.yaml", source)
     options = options or Options()
     found = Diagnostics(source, ignore=options.ignore, strict=options.strict)
-    reached: dict[str, Any] = {}
-    _run(profile, options, found, read_file, render, reached)
-    if found.failed:
-        reached["manifests"] = ()
-    return Result(findings=tuple(found), failed=found.failed, **reached)
+    written = _read(options, found, read_file, render)
+    graph = _lower(written, profile, found) if written else None
+    plan = _plan(graph, profile, options, written.tree, found) if written and graph else None
+    manifests = _manifests(plan, found) if plan and not found.failed else []
+    return Result(
+        findings=tuple(found),
+        failed=found.failed,
+        rendered=found.source.rendered or source.text,
+        spec=written.workflow if written else None,
+        graph=graph,
+        plan=plan,
+        manifests=() if found.failed else tuple(manifests),
+    )
 
 
-def _run(
-    profile: Profile | None,
-    options: Options,
-    found: Diagnostics,
-    read_file: FileReader | None,
-    render: Renderer,
-    reached: dict[str, Any],
-) -> None:
+# Every rule about the spec that needs nothing but the spec; the order does not matter.
+CHECKS: Final[tuple[Check, ...]] = (
+    check_names,
+    check_groups,
+    check_references,
+    check_tokens,
+    check_data,
+    check_exit_actions,
+    check_resources,
+    check_containers,
+    check_environment,
+    check_paths,
+    check_labels,
+)
+
+
+def _read(options: Options, found: Diagnostics, read_file: FileReader | None, render: Renderer) -> Written | None:
+    """Text to spec. Also the rest of a spec with errors, so that the checks find what else there is."""
     sections = split_sections(found)
     values = bind_values(sections, options.set_, options.set_string, found)
     if WORKFLOW not in sections or found.failed:
-        return
-    reached["rendered"] = text = render_template(sections[WORKFLOW], values, found, render)
+        return None
+    text = render_template(sections[WORKFLOW], values, found, render)
     tree = parse(text, found) if text is not None else None
-    if tree is None:
-        return
-    reached["spec"] = workflow = read_spec(tree, found)
-    if workflow is None:
-        return
+    workflow = read_spec(tree, found) if tree else None
+    if tree is None or workflow is None:
+        return None
     files = read_files(workflow, tree, found, read_file)
-    check_names(workflow, tree, found)
-    check_groups(workflow, tree, found)
-    check_references(workflow, tree, found)
-    check_tokens(workflow, files, tree, found)
-    check_data(workflow, files, tree, found)
-    check_exit_actions(workflow, tree, found)
-    check_resources(workflow, tree, found)
-    check_containers(workflow, options.set_env, tree, found)
-    check_labels(workflow, options.labels, tree, found)
+    return Written(workflow=workflow, tree=tree, files=files, set_env=options.set_env, labels=options.labels)
+
+
+def _lower(written: Written, profile: Profile | None, found: Diagnostics) -> Graph | None:
+    """Spec to graph; None if there is an error by then."""
+    for check in CHECKS:
+        check(written, found)
     if found.failed:
-        return
+        return None
     bucket = profile.datasets.default_bucket if profile else ""
-    graph = lower_groups(workflow, files, options.set_env)
-    graph = lower_datasets(graph, bucket, tree, found)
-    check_cycles(graph, tree, found)
+    graph = lower_groups(written.workflow, written.files, written.set_env)
+    graph = lower_datasets(graph, bucket, written.tree, found)
+    check_cycles(graph, written.tree, found)
     if found.failed:
-        return
-    reached["graph"] = graph
-    check_writers(graph, bucket, tree, found)
-    _emit(graph, profile, options, tree, found, reached)
+        return None
+    check_order(graph, written.tree, found)
+    check_writers(graph, bucket, written.tree, found)
+    return graph
 
 
-def _emit(
-    graph: Graph,
-    profile: Profile | None,
-    options: Options,
-    tree: Tree,
-    found: Diagnostics,
-    reached: dict[str, Any],
-) -> None:
+def _plan(graph: Graph, profile: Profile | None, options: Options, tree: Tree, found: Diagnostics) -> Plan | None:
+    """Graph to plan; None if the profile does not allow it."""
     cluster = choose_pool(graph, profile, options.target, options.pool, options.priority, tree, found)
     decisions = Decisions(
         graph=graph,
@@ -168,17 +181,16 @@ def _emit(
         labels=options.labels,
     )
     if found.failed:
-        return
+        return None
     workflow_id = options.workflow_id or _identify(decisions, tree, found)
     if found.failed or not _is_legal(workflow_id, found):
-        return
-    reached["plan"] = plan = make_plan(decisions, workflow_id, __version__, tree, found)
+        return None
+    plan = make_plan(decisions, workflow_id, __version__, tree, found)
     _check_clash(plan, found)
     for need in plan.requirements:
         message = f"the cluster must have {need.kind} `{need.name}`: {need.reason}"
         found.report(codes.OUTSIDE, tree.span(need.where) if need.where else None, message)
-    if not found.failed:
-        reached["manifests"] = tuple(_manifests(plan, found))
+    return plan
 
 
 def _is_legal(workflow_id: str, found: Diagnostics) -> bool:

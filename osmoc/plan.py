@@ -13,9 +13,6 @@ from osmoc import document, graph
 from osmoc.profile import Profile
 from osmoc.yamltree import Path
 
-OUTPUT_DIRECTORY = "/osmo/data/output"
-INPUT_DIRECTORY = "/osmo/data/input"
-
 
 @dataclass(frozen=True, slots=True)
 class TopologyTerm:

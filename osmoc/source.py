@@ -1,6 +1,7 @@
 """Where text came from: places in the user's file that survive templating."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -39,12 +40,12 @@ class Source:
     def place(self, span: Span) -> Place | None:
         """Where the user wrote what stands at `span` of the parsed text; None if no line is to blame."""
         if not self.origin:
-            text = _line(self.text, span.line)
+            text = line_of(self.text, span.line)
             return Place(span.line, *_within(span, text), text)
         line = self.origin[span.line - 1] if span.line <= len(self.origin) else 0
         if not line:
             return None
-        text, rendered = _line(self.text, line), _line(self.rendered, span.line)
+        text, rendered = line_of(self.text, line), line_of(self.rendered, span.line)
         if text == rendered:
             return Place(line, *_within(span, text), text)
         # Columns of rendered text mean nothing to its author: the whole line is shown, and what became of it.
@@ -52,8 +53,14 @@ class Source:
         return Place(line, start, max(len(text.rstrip()) + 1, start + 1), text, rendered.strip())
 
 
-def _line(text: str, number: int) -> str:
-    lines = text.split("\n", number)
+@lru_cache(maxsize=4)  # a file, what its template made of it, and a profile
+def _lines(text: str) -> list[str]:
+    return text.split("\n")
+
+
+def line_of(text: str, number: int) -> str:
+    """Line `number` of a text, from 1; empty beyond its end."""
+    lines = _lines(text)
     return lines[number - 1].removesuffix("\r") if 0 < number <= len(lines) else ""
 
 

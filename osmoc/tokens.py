@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+OUTPUT_DIRECTORY: Final = "/osmo/data/output"
+INPUT_DIRECTORY: Final = "/osmo/data/input"
+
 
 class TokenKind(Enum):
     WORKFLOW_ID = "workflow_id"
@@ -44,3 +47,9 @@ def bind(text: str, value: Callable[[Token], str]) -> str:
     if "{{" not in text:
         return text
     return _TOKEN.sub(lambda match: value(Token(TokenKind(match[1] or match[2]), match[3] or "", match[0])), text)
+
+
+def stand_in(path: str) -> str:
+    """A path with what its tokens will be, as far as it matters for where it leads."""
+    leads = {TokenKind.OUTPUT: OUTPUT_DIRECTORY, TokenKind.INPUT: f"{INPUT_DIRECTORY}/0"}
+    return bind(path, lambda token: leads.get(token.kind, "token"))

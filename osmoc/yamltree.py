@@ -332,9 +332,7 @@ class _Plain:
 
     def _exhaust(self, node: Node) -> None:
         if not self.exhausted:
-            self._found.report(
-                codes.TOO_LARGE, node.span, "aliases that repeat this value make the document too large"
-            )
+            self._found.report(codes.TOO_LARGE, node.span, "aliases that repeat this value make the document too large")
         self.exhausted = True
 
     def _mapping(self, node: Node) -> dict[Any, Any]:

@@ -2,7 +2,6 @@
 
 import posixpath
 import re
-from collections.abc import Mapping
 from typing import Final
 
 from osmoc import codes, urls
@@ -20,15 +19,18 @@ from osmoc.spec import (
     UrlOutput,
     Workflow,
 )
-from osmoc.tokens import TokenKind, tokens_in
+from osmoc.tokens import OUTPUT_DIRECTORY, TokenKind, stand_in, tokens_in
+from osmoc.written import Written
 from osmoc.yamltree import Path, Tree
 
-_GLOB: Final = re.compile(r"(?:^|/)\*|(?<![.\])}\\])\*\.\w+\$?$")
-_WRONG_DIRECTORY: Final = re.compile(r"/osmo/(input|output)\b")
+# A star after a slash or a plain letter; `.*`, `[a-z]*`, `\d*` are what regular expressions are made of.
+_GLOB: Final = re.compile(r"(?:^|/)\*|(?<![.\])}\\])(?<!\\\w)\*\.\w+\$?$")
+_WRONG_DIRECTORY: Final = re.compile(r"(?<![\w./-])/osmo/(input|output)(?![\w-])")
 
 
-def check_data(workflow: Workflow, files: Mapping[Path, str], tree: Tree, found: Diagnostics) -> None:
-    written = _written_datasets(workflow)
+def check_data(written: Written, found: Diagnostics) -> None:
+    workflow, tree = written.workflow, written.tree
+    datasets = _written_datasets(workflow)
     for where, task in workflow.walk():
         for n, item in enumerate(task.inputs):
             path: Path = (*where, "inputs", n)
@@ -46,11 +48,11 @@ def check_data(workflow: Workflow, files: Mapping[Path, str], tree: Tree, found:
             elif isinstance(output, DatasetOutput):
                 _check_dataset_output(output.dataset, (*path, "dataset"), tree, found)
             else:
-                _check_update(output, (*path, "update_dataset"), written, tree, found)
+                _check_update(output, (*path, "update_dataset"), datasets, tree, found)
         for n, kpi in enumerate(task.kpis):
             _check_inside(kpi.path, (*where, "kpis", n, "path"), tree, found)
         _check_checkpoints(task, where, tree, found)
-        _check_use(task, where, files, tree, found)
+        _check_use(task, where, written, found)
 
 
 def _written_datasets(workflow: Workflow) -> frozenset[str]:
@@ -126,10 +128,10 @@ def _check_dataset_output(dataset: DatasetFields, path: Path, tree: Tree, found:
 
 
 def _check_update(
-    output: UpdateDatasetOutput, path: Path, written: frozenset[str], tree: Tree, found: Diagnostics
+    output: UpdateDatasetOutput, path: Path, datasets: frozenset[str], tree: Tree, found: Diagnostics
 ) -> None:
     update = output.update_dataset
-    if _check_name(update.name, path, tree, found) is not None and update.name.partition(":")[0] not in written:
+    if _check_name(update.name, path, tree, found) is not None and update.name.partition(":")[0] not in datasets:
         found.report(
             codes.UPDATE_UNKNOWN,
             tree.span((*path, "name")),
@@ -148,9 +150,10 @@ def _check_lists(dataset: DatasetFields | UpdateFields, path: Path, tree: Tree, 
 
 
 def _check_inside(name: str, path: Path, tree: Tree, found: Diagnostics) -> None:
-    normal = posixpath.normpath(name.replace("\\", "/")) if name else ".."
+    normal = posixpath.normpath(stand_in(name).replace("\\", "/")) if name else ".."
     if normal.startswith(("/", "../")) or normal == "..":
-        help = "the path is relative to the output directory, and stays in it"
+        inner = normal.removeprefix(f"{OUTPUT_DIRECTORY}/")
+        help = f"write `{inner}`" if inner != normal else "the path is relative to the output directory"
         found.report(codes.DATASET_PATH, tree.span(path), f"`{name}` is not below the output directory", help=help)
 
 
@@ -159,10 +162,10 @@ def _check_checkpoints(task: Task, where: Path, tree: Tree, found: Diagnostics) 
         path: Path = (*where, "checkpoint", n)
         _check_url(checkpoint.url, (*path, "url"), tree, found)
         _check_regex(checkpoint.regex, (*path, "regex"), tree, found)
-        normal = posixpath.normpath(checkpoint.path) if checkpoint.path else ""
-        if not normal.startswith(("/", "{{")):
-            help = f"write the whole path, such as `/{normal}`"
-            found.report(codes.CHECKPOINT_PATH, tree.span((*path, "path")), f"`{normal}` is a relative path", help=help)
+        normal = posixpath.normpath(stand_in(checkpoint.path)) if checkpoint.path else ""
+        if not normal.startswith("/"):
+            message = f"`{checkpoint.path[:80]}` is not a whole path"
+            found.report(codes.CHECKPOINT_PATH, tree.span((*path, "path")), message, help="begin it with `/`")
         elif not normal.strip("/"):
             message = "the whole file system cannot be a checkpoint"
             found.report(codes.CHECKPOINT_PATH, tree.span((*path, "path")), message)
@@ -171,15 +174,16 @@ def _check_checkpoints(task: Task, where: Path, tree: Tree, found: Diagnostics) 
             found.report(codes.BAD_DURATION, tree.span((*path, "frequency")), message)
 
 
-def _check_use(task: Task, where: Path, files: Mapping[Path, str], tree: Tree, found: Diagnostics) -> None:
+def _check_use(task: Task, where: Path, written: Written, found: Diagnostics) -> None:
     """Outputs that nothing writes and inputs that nothing reads, as far as the text of the task tells."""
+    tree = written.tree
     texts = [*task.command, *task.args, *task.environment.values()]
     texts += [file.contents for file in task.files if file.contents and not file.base64]
-    texts += [text for path, text in files.items() if path[: len(where)] == where]
+    texts += [text for _, text in written.local_texts(where, task)]
     text = "\n".join(texts)
     wrong = _WRONG_DIRECTORY.search(text)
     if wrong:
-        _report_wrong_directory(wrong[0], where, task, tree, found)
+        _report_wrong_directory(wrong[0], where, task, written, found)
         return
     opaque = any(file.base64 for file in task.files)
     tokens = list(tokens_in(text))
@@ -192,7 +196,7 @@ def _check_use(task: Task, where: Path, files: Mapping[Path, str], tree: Tree, f
             help="what is to be uploaded must be written to `{{output}}`",
         )
     if not opaque and "/osmo/data/input" not in text:
-        used = {token.argument for token in tokens if token.kind is TokenKind.INPUT}
+        used = {token.argument.strip() for token in tokens if token.kind is TokenKind.INPUT}
         for n, item in enumerate(task.inputs):
             name = item.task.rpartition(":")[2] if isinstance(item, TaskInput) else ""
             if str(n) not in used and name not in used:
@@ -208,12 +212,15 @@ def _puts_files_there(task: Task) -> bool:
     return any(posixpath.normpath(file.path).startswith(("/osmo/data/output/", "{{output}}/")) for file in task.files)
 
 
-def _report_wrong_directory(text: str, where: Path, task: Task, tree: Tree, found: Diagnostics) -> None:
+def _report_wrong_directory(text: str, where: Path, task: Task, written: Written, found: Diagnostics) -> None:
     side = text.rpartition("/")[2]
     paths: list[tuple[Path, str]] = [((*where, "command", n), value) for n, value in enumerate(task.command)]
     paths += [((*where, "args", n), value) for n, value in enumerate(task.args)]
     paths += [((*where, "environment", name), value) for name, value in task.environment.items()]
     paths += [((*where, "files", n, "contents"), file.contents or "") for n, file in enumerate(task.files)]
-    path = next((path for path, value in paths if text in value), (*where, "files"))
+    paths += written.local_texts(where, task)
+    path = next(path for path, value in paths if text in value)
     help = f"write `{{{{{side}}}}}`" if side == "output" else "write `{{input:0}}`"
-    found.report(codes.WRONG_DIRECTORY, tree.find(path, text), f"the directory is `/osmo/data/{side}`", help=help)
+    found.report(
+        codes.WRONG_DIRECTORY, written.tree.find(path, text), f"the directory is `/osmo/data/{side}`", help=help
+    )

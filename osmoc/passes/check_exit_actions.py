@@ -4,12 +4,14 @@ from osmoc import codes
 from osmoc.diagnostics import Diagnostics, did_you_mean
 from osmoc.exit_codes import SYSTEM_RANGES, USER_LAST, is_system_only
 from osmoc.graph import Action
-from osmoc.spec import Task, Workflow
+from osmoc.spec import Task
 from osmoc.values import ExitRange
+from osmoc.written import Written
 from osmoc.yamltree import Path, Tree
 
 
-def check_exit_actions(workflow: Workflow, tree: Tree, found: Diagnostics) -> None:
+def check_exit_actions(written: Written, found: Diagnostics) -> None:
+    workflow, tree = written.workflow, written.tree
     for where, task in workflow.walk():
         if task.exit_actions:
             _check_task(task, (*where, "exitActions"), tree, found)

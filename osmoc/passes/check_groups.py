@@ -2,11 +2,13 @@
 
 from osmoc import codes
 from osmoc.diagnostics import Diagnostics, listed
-from osmoc.spec import Group, Workflow
+from osmoc.spec import Group
+from osmoc.written import Written
 from osmoc.yamltree import Path, Tree
 
 
-def check_groups(workflow: Workflow, tree: Tree, found: Diagnostics) -> None:
+def check_groups(written: Written, found: Diagnostics) -> None:
+    workflow, tree = written.workflow, written.tree
     if workflow.tasks and workflow.groups:
         later = max(tree.key(("workflow", key)) for key in ("tasks", "groups"))
         found.report(codes.TASKS_AND_GROUPS, later, "a workflow has either `tasks` or `groups`, not both")

@@ -6,17 +6,19 @@ Tasks and groups share one set of names, in which case and the difference of `-`
 from osmoc import codes
 from osmoc.codes import Code
 from osmoc.diagnostics import Diagnostics
-from osmoc.names import LONGEST_NAME, NAME, kubernetes_name
-from osmoc.spec import Workflow
+from osmoc.names import LONGEST_LABEL, LONGEST_NAME, NAME, kubernetes_name
+from osmoc.tokens import tokens_in
+from osmoc.written import Written
 from osmoc.yamltree import Path, Tree
 
 _RESERVED = frozenset({"osmo-ctrl", "osmo-init", "preflight-test"})
-# Argo's own containers stand in the same pod, and `main` is what it calls the user's.
 _IMPLICIT_SUFFIX = "-group"
 
 
-def check_names(workflow: Workflow, tree: Tree, found: Diagnostics) -> None:
-    _check_form(workflow.name, ("workflow", "name"), "workflow", LONGEST_NAME, tree, found)
+def check_names(written: Written, found: Diagnostics) -> None:
+    workflow, tree = written.workflow, written.tree
+    if not any(tokens_in(workflow.name)):  # a token outside a task is a finding of its own
+        _check_form(workflow.name, ("workflow", "name"), "workflow", LONGEST_NAME, tree, found)
     seen: dict[str, tuple[str, Path]] = {}
     for g, group in enumerate(workflow.groups):
         path: Path = ("workflow", "groups", g, "name")
@@ -34,7 +36,7 @@ def check_names(workflow: Workflow, tree: Tree, found: Diagnostics) -> None:
     for n, task in enumerate(workflow.tasks):
         implicit = task.name + _IMPLICIT_SUFFIX
         clash = seen.get(_folded(implicit))
-        if clash:
+        if clash and clash[1] != ("workflow", "tasks", n, "name"):
             name, path = clash
             # Whichever of the two stands further down has taken the name.
             where = max(path, ("workflow", "tasks", n, "name"))
@@ -72,11 +74,11 @@ def _check_new(name: str, path: Path, seen: dict[str, tuple[str, Path]], tree: T
         return
     first, first_path = seen[folded]
     if first == name:
-        message = f"`{name}` is the name of two tasks or groups"
-    elif len(name) > 63:
+        message = f"`{name[:80]}` is the name of two tasks or groups"
+    elif len(name) > LONGEST_LABEL and name.lower() != first.lower():
         message = f"`{name}` and `{first}` are equal in their first 63 characters"
     else:
-        message = f"`{name}` and `{first}` are the same name: case does not count, nor `-` against `_`"
+        message = f"`{name[:80]}` and `{first[:80]}` are the same name: case does not count, nor `-` against `_`"
     line = found.source.place(tree.span(first_path))
     found.report(codes.NAME_CLASH, tree.span(path), message, notes=[f"first on line {line.line}"] if line else [])
 

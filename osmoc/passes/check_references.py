@@ -1,6 +1,6 @@
-"""What tasks refer to by name: other tasks, resources; and order that follows from task inputs.
+"""What tasks refer to by name: other tasks, and resources.
 
-Needs: names checked. Cycles are `check_cycles`' business: this sees one reference at a time.
+Needs: names checked. Order and cycles are for checks of the graph: this sees one reference at a time.
 """
 
 from collections import defaultdict
@@ -9,10 +9,12 @@ from osmoc import codes
 from osmoc.diagnostics import Diagnostics, advice, did_you_mean, listed
 from osmoc.names import NAME
 from osmoc.spec import Task, TaskInput, Workflow
+from osmoc.written import Written
 from osmoc.yamltree import Path, Tree
 
 
-def check_references(workflow: Workflow, tree: Tree, found: Diagnostics) -> None:
+def check_references(written: Written, found: Diagnostics) -> None:
+    workflow, tree = written.workflow, written.tree
     group_of = {task.name: n for n, (_, tasks) in enumerate(workflow.walk_groups()) for _, task in tasks}
     for where, task in workflow.walk():
         for n, item in enumerate(task.inputs):
@@ -44,13 +46,6 @@ def _check_task(
             tree.span(path),
             f"task `{reader.name}` reads from `{name}` of its own group, whose tasks all start together",
             help=f"move one of them to another group, or reach `{name}` at `{{{{host:{name}}}}}`",
-        )
-    elif group_of[name] > group_of[reader.name]:
-        found.report(
-            codes.FORWARD_REFERENCE,
-            tree.span(path),
-            f"`{name}` stands further down in the file; OSMO refuses that",
-            help="define tasks before those that read from them",
         )
 
 
@@ -87,11 +82,12 @@ def _check_resources(workflow: Workflow, tree: Tree, found: Diagnostics) -> None
                 ),
             )
         else:
+            known = f"resources: {listed(workflow.resources)}" if workflow.resources else ""
             found.report(
                 codes.UNKNOWN_RESOURCE,
                 tree.key(where),
                 f"task `{task.name}` names no resource, and `resources` has no `default`",
-                help=f"add `resource: <name>` or declare `default`; resources: {listed(workflow.resources)}",
+                help=advice("add `resource: <name>` or declare `default`", known),
             )
     for name in workflow.resources:
         if name not in users and "resources" in workflow.model_fields_set:

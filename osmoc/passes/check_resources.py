@@ -6,14 +6,17 @@ from osmoc import codes
 from osmoc.diagnostics import Diagnostics, listed
 from osmoc.names import LABEL_KEY, LABEL_VALUE
 from osmoc.spec import Resource, Workflow
+from osmoc.tokens import tokens_in
 from osmoc.values import Size
+from osmoc.written import Written
 from osmoc.yamltree import Path, Tree
 
 
-def check_resources(workflow: Workflow, tree: Tree, found: Diagnostics) -> None:
+def check_resources(written: Written, found: Diagnostics) -> None:
+    workflow, tree = written.workflow, written.tree
     for name, resource in workflow.resources.items():
         _check_resource(resource, ("workflow", "resources", name), tree, found)
-    if workflow.pool and not LABEL_VALUE.fullmatch(workflow.pool):
+    if workflow.pool and not _is_label(workflow.pool):
         _report_label(workflow.pool, "pool", ("workflow", "pool"), tree, found)
     _check_topology(workflow, tree, found)
     if "backend" in workflow.model_fields_set:
@@ -24,26 +27,27 @@ def _check_resource(resource: Resource, path: Path, tree: Tree, found: Diagnosti
     for key, size in (("memory", resource.memory), ("storage", resource.storage)):
         if size:
             _check_size(size, (*path, key), tree, found)
-    if resource.platform is not None and not LABEL_VALUE.fullmatch(resource.platform) and "{{" not in resource.platform:
+    if resource.platform is not None and not _is_label(resource.platform):
         _report_label(resource.platform, "platform", (*path, "platform"), tree, found)
     for n, node in enumerate(resource.nodes_excluded):
-        if not LABEL_VALUE.fullmatch(node) and "{{" not in node:
+        if not _is_label(node):
             _report_label(node, "node", (*path, "nodesExcluded", n), tree, found)
     for n, topology in enumerate(resource.topology):
         where: Path = (*path, "topology", n, "key")
-        if not LABEL_KEY.fullmatch(topology.key) and "{{" not in topology.key:
+        if not LABEL_KEY.fullmatch(topology.key) and not any(tokens_in(topology.key)):
             _report_label(topology.key, "topology key", where, tree, found)
-        if not LABEL_VALUE.fullmatch(topology.group):
+        if not _is_label(topology.group):
             _report_label(topology.group, "topology group", (*path, "topology", n, "group"), tree, found)
         if topology.key in [other.key for other in resource.topology[:n]]:
             found.report(codes.TOPOLOGY_TWICE, tree.span(where), f"the topology key `{topology.key}` stands twice")
 
 
 def _check_size(size: Size, path: Path, tree: Tree, found: Diagnostics) -> None:
-    if size.unit in ("", "B"):
-        number = size.text.removesuffix("B")
-        help = f"did you mean `{number}Gi`?" if size.bytes < 1 << 20 else f"write `{size.quantity}`"
-        found.report(codes.BARE_SIZE, tree.span(path), f"`{size.text}` is {size.bytes} bytes", help=help)
+    if size.unit in ("", "B", "m"):
+        in_units = Size(-(-size.bytes >> 20) << 20, "").quantity if size.bytes >> 20 else f"{size.bytes}Gi"
+        found.report(
+            codes.BARE_SIZE, tree.span(path), f"`{size.text}` is {size.bytes} bytes", help=f"did you mean `{in_units}`?"
+        )
     elif size.unit in ("T", "G", "M", "K"):
         found.report(
             codes.DECIMAL_SIZE,
@@ -51,6 +55,11 @@ def _check_size(size: Size, path: Path, tree: Tree, found: Diagnostics) -> None:
             f"`{size.text}` is decimal for Kubernetes and binary for OSMO; it is taken as `{size.text}i`",
             help=f"write `{size.text}i`",
         )
+
+
+def _is_label(name: str) -> bool:
+    """A token outside a task is a finding of its own."""
+    return bool(LABEL_VALUE.fullmatch(name)) or any(tokens_in(name))
 
 
 def _report_label(name: str, what: str, path: Path, tree: Tree, found: Diagnostics) -> None:

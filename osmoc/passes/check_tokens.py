@@ -1,18 +1,18 @@
 """Special tokens: each stands in a task, has a form that is replaced, and names something that is there."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from osmoc import codes
+from osmoc import codes, urls
 from osmoc.diagnostics import Diagnostics, advice, did_you_mean, listed
-from osmoc.spec import Task, TaskInput, Workflow
+from osmoc.spec import Task, TaskInput
 from osmoc.tokens import Token, TokenKind, tokens_in
+from osmoc.written import Written
 from osmoc.yamltree import Path, Scalar, Tree
 
 _HALF: Final = re.compile(r"\{\{ *(input|host):")
-_BUCKET: Final = re.compile(r"[a-z]+://[^/]*\{\{")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +22,21 @@ class _Reach:
     task: Task
     inputs: frozenset[str]
     peers: tuple[str, ...]
-    others: frozenset[str]
+    every: frozenset[str]
 
 
-def check_tokens(workflow: Workflow, files: Mapping[Path, str], tree: Tree, found: Diagnostics) -> None:
+def check_tokens(written: Written, found: Diagnostics) -> None:
+    workflow, tree = written.workflow, written.tree
     every = frozenset(task.name for _, task in workflow.walk())
     for _, tasks in workflow.walk_groups():
         peers = tuple(task.name for _, task in tasks)
         for where, task in tasks:
             inputs = frozenset(item.task.rpartition(":")[2] for item in task.inputs if isinstance(item, TaskInput))
-            reach = _Reach(task, inputs, peers, every - set(peers))
+            reach = _Reach(task, inputs, peers, every)
             _check_task(where, reach, tree, found)
-            for path, text in files.items():
-                if path[: len(where)] == where:
-                    for token in tokens_in(text):
-                        _check_token(token, (*path, "localpath"), 0, reach, tree, found)
+            for path, text in written.local_texts(where, task):
+                for token in tokens_in(text):
+                    _check_token(token, path, 0, reach, tree, found)
     _check_outside(tree, found)
 
 
@@ -58,7 +58,7 @@ def _check_task(where: Path, reach: _Reach, tree: Tree, found: Diagnostics) -> N
                 "a token that is not closed, or holds another one, is never replaced",
                 help="to compute a name write {% raw %}{{host:worker_{% endraw %}{{ i }}{% raw %}}}{% endraw %}",
             )
-        if path[-1] in ("url",) and _BUCKET.match(text):
+        if path[-1] == "url" and "{{" in urls.profile_of(text):
             found.report(codes.TOKEN_PLACE, tree.span(path), "a token in a bucket name: no credential is known for it")
 
 
@@ -103,7 +103,7 @@ def _input_fault(name: str, reach: _Reach) -> tuple[codes.Code, str, str] | None
 
 
 def _host_fault(name: str, reach: _Reach) -> tuple[codes.Code, str, str] | None:
-    if name in reach.others:
+    if name in reach.every and name not in reach.peers:
         help = "only tasks of one group run at the same time and have names for each other"
         return codes.TOKEN_TASK, f"`{name}` is a task of another group", help
     if name not in reach.peers:

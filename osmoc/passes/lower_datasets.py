@@ -24,18 +24,10 @@ class _Writer:
 
 def lower_datasets(graph: Graph, default_bucket: str, tree: Tree, found: Diagnostics) -> Graph:
     writers = _writers(graph, default_bucket)
-    order = {name: n for n, name in enumerate(graph.groups)}
     edges = dict.fromkeys(graph.edges)  # a set that keeps the order of the file
     for group in graph.groups.values():
-        for edge, read in _edges(group, writers, default_bucket, tree, found):
+        for edge in _edges(group, writers, default_bucket, tree, found):
             edges.setdefault(edge)
-            if order[edge.upstream] > order[edge.downstream]:
-                found.report(
-                    codes.FORWARD_DATASET,
-                    tree.span(edge.where),
-                    f"the dataset `{read.dataset}` is written further down in the file",
-                    help="define groups before those that read from them",
-                )
     return replace(graph, edges=tuple(edges))
 
 
@@ -52,7 +44,7 @@ def _writers(graph: Graph, default_bucket: str) -> Mapping[Dataset, list[_Writer
 
 def _edges(
     group: Group, writers: Mapping[Dataset, list[_Writer]], default_bucket: str, tree: Tree, found: Diagnostics
-) -> Iterator[tuple[Edge, DatasetRead]]:
+) -> Iterator[Edge]:
     for reader in group.tasks:
         for n, read in enumerate(reader.reads):
             if not isinstance(read, DatasetRead):
@@ -70,4 +62,4 @@ def _edges(
                         help="to read what it writes, move the reader to another group",
                     )
                 else:
-                    yield Edge(writer.group.name, group.name, Via.DATASET, str(read.dataset), where), read
+                    yield Edge(writer.group.name, group.name, Via.DATASET, str(read.dataset), where)

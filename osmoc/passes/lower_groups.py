@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from osmoc import graph, spec
 from osmoc.datasets import parse_reference
 from osmoc.graph import Action, Edge, Graph, Group, Read, Task, TaskRead, Via, Write
+from osmoc.names import absolute
 from osmoc.yamltree import Path
 
 
@@ -99,7 +100,7 @@ def _credentials(
     directories: list[graph.CredentialDirectory] = []
     for credential, use in task.credentials.items():
         if isinstance(use, str):
-            directories.append(graph.CredentialDirectory(posixpath.normpath(use), credential))
+            directories.append(graph.CredentialDirectory(absolute(use), credential))
         else:
             variables += [graph.CredentialVariable(name, credential, key) for name, key in use.items()]
     return tuple(variables), tuple(directories)
@@ -149,11 +150,11 @@ def _reference(text: str) -> tuple[graph.Dataset, str]:
 def _file(file: spec.File, local: str | None) -> graph.File:
     text = local if local is not None else file.contents or ""
     content = base64.b64decode("".join(text.split())) if file.base64 else text
-    # A token at its start makes a path absolute; `//` would not be made one by `normpath`.
-    path = file.path if file.path.startswith("{{") else "/" + file.path.lstrip("/")
-    return graph.File(posixpath.normpath(path), content)
+    # A token at its start makes a path absolute.
+    path = posixpath.normpath(file.path) if file.path.startswith("{{") else absolute(file.path)
+    return graph.File(path, content)
 
 
 def _mount(text: str) -> graph.Mount:
     host, _, container = text.partition(":")
-    return graph.Mount(host, posixpath.normpath(container or host))
+    return graph.Mount(host, absolute(container or host))

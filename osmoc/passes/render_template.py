@@ -39,7 +39,7 @@ def render_template(section: Section, values: Values, found: Diagnostics, render
     rendered = renderer(protected, values.by_name)
     for fault in rendered.faults:
         _report(fault, section, values, found)
-    if not any(fault.kind is FaultKind.SYNTAX for fault in rendered.faults):
+    if all(fault.kind is FaultKind.UNDEFINED for fault in rendered.faults):
         _check_unused(values, rendered.used, found)
     if found.failed:
         return None

@@ -4,7 +4,6 @@ Needs: placements and secrets. Leaves: planned tasks, in groups, with names as K
 """
 
 import math
-import posixpath
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,13 +12,13 @@ from typing import assert_never
 from osmoc import document, exit_codes, graph, plan
 from osmoc.datasets import in_bucket, is_new
 from osmoc.graph import Action, Dataset, DatasetRead, DatasetUpdate, DatasetWrite, Graph, TaskRead, UrlRead, UrlWrite
-from osmoc.names import LONGEST_LABEL, fit, kubernetes_name
+from osmoc.names import LONGEST_LABEL, absolute, fit, kubernetes_name
 from osmoc.passes.choose_pool import Cluster
 from osmoc.passes.digest_tasks import digest_of, digest_tasks
 from osmoc.passes.place_tasks import Places
 from osmoc.passes.resolve_secrets import Resolved, Secrets
 from osmoc.profile import Storage
-from osmoc.tokens import Token, TokenKind, bind
+from osmoc.tokens import INPUT_DIRECTORY, OUTPUT_DIRECTORY, Token, TokenKind, bind
 from osmoc.values import ExitRange
 
 # The longest name of a Job whose pods are named `<job>-0`.
@@ -156,10 +155,10 @@ def _binder(task: graph.Task, hosts: Mapping[str, str], workflow_id: str) -> Cal
             case TokenKind.WORKFLOW_ID:
                 return workflow_id
             case TokenKind.OUTPUT:
-                return plan.OUTPUT_DIRECTORY
+                return OUTPUT_DIRECTORY
             case TokenKind.INPUT:
                 index = names.get(token.argument, token.argument)
-                return f"{plan.INPUT_DIRECTORY}/{index}"
+                return f"{INPUT_DIRECTORY}/{index}"
             case TokenKind.HOST:
                 return hosts.get(token.argument, "localhost")
             case TokenKind.UUID:
@@ -207,7 +206,7 @@ def _document(
         kpis=tuple(document.Kpi(index=bound(kpi.index), path=bound(kpi.path)) for kpi in task.kpis),
         checkpoints=tuple(
             document.Checkpoint(
-                path=posixpath.normpath(bound(item.path)),
+                path=absolute(bound(item.path)),
                 url=bound(item.url),
                 frequency=item.frequency,
                 regex=bound(item.regex),

@@ -189,14 +189,14 @@ def show_digests(bench: Bench) -> Any:
 
 
 def show_documents(bench: Bench) -> Any:
-    """The keys of every task document that `show` names."""
+    """The keys of every task document that `show` names, and of the planned task (`pod.…`), if there is something."""
     shown = {}
     for group in bench.plan.groups.values():
         for task in group.tasks:
             document = TaskDocument.model_validate_json(task.document)
             own = {"label": task.label, "host": task.host, "job": task.job, "files": dict(task.files)}
-            every = plain(document) | {f"pod.{key}": value for key, value in own.items() if value}
-            shown[task.name] = {key: every[key] for key in bench.case["show"] if key in every}
+            every = plain(document) | {f"pod.{key}": value for key, value in own.items()}
+            shown[task.name] = {key: every[key] for key in bench.case["show"] if every.get(key)}
     return shown
 
 
@@ -308,7 +308,6 @@ def _check_graph(bench: Bench) -> None:
     for name, group in graph.groups.items():
         assert group.name == name
         assert [task.is_lead for task in group.tasks].count(True) == 1
-        assert graph.lead if False else group.lead in group.tasks
         _check_where(group.where, bench)
     for edge in graph.edges:
         assert edge.upstream != edge.downstream
@@ -320,10 +319,19 @@ def _check_graph(bench: Bench) -> None:
     for _, task in graph.tasks():
         _check_where(task.where, bench)
         assert all(read.task in tasks for read in task.reads if isinstance(read, TaskRead) and not read.workflow)
+    _check_order(graph, bench)
+
+
+def _check_order(graph: Graph, bench: Bench) -> None:
+    """Groups have an order, or `check_cycles` says that they have none."""
+    found = Diagnostics(bench.found.source)
+    check_cycles(graph, bench.tree, found)
     try:
         TopologicalSorter(graph.upstream()).prepare()
     except CycleError:
-        assert bench.found.failed
+        assert found.failed
+    else:
+        assert not list(found)
 
 
 def _writes(task: Task, dataset: str) -> bool:

@@ -1,0 +1,85 @@
+"""Credentials are never copied: a profile names the Secrets that must be made in their place."""
+
+import re
+from typing import Any, Final
+
+from osmoc import pod_templates
+from osmoc.administration.fields import Fields
+from osmoc.administration.remarks import Kind
+from osmoc.names import kubernetes_name
+
+# Words of a name, between underscores: HF_TOKEN is one, TOKENIZERS_PARALLELISM and TOKEN_FILE are none.
+_WORDS: Final = (
+    "password|passwd|passphrase|secret|token|auth|credentials?|"
+    "(?:api|access|private|secret|account|license)_?key(?:_?id)?|connection_string"
+)
+_CREDENTIAL: Final = re.compile(rf"(?:.*[_.-])?(?:{_WORDS})", re.IGNORECASE)
+_PARTS: Final = ("access_key_id", "access_key", "secretName", "secretKey", "secret_file")
+
+
+def is_credential(name: str) -> bool:
+    """Whether something of this name is likely to be secret."""
+    return _CREDENTIAL.fullmatch(name) is not None
+
+
+def secret_name(*parts: str) -> str:
+    return kubernetes_name("-".join(parts)).replace(".", "-").strip("-")
+
+
+def take_data_credential(fields: Fields, secret: str, purpose: str) -> dict[str, str]:
+    """What of a storage credential is no secret: `url`, `endpoint` and `region`. `secret` is to be made."""
+    there = secret_of(fields)
+    keys = [key for key in ("access_key_id", "access_key") if fields.take(key)]
+    place = {"url": fields.text("endpoint"), "endpoint": fields.text("override_url"), "region": fields.text("region")}
+    fields.leave_out("chosen by the runtime", "addressing_style")
+    fields.end()
+    source = (
+        "the values here were not copied"
+        if keys
+        else f"OSMO reads them from {there}"
+        if there
+        else ("OSMO has none here, and uses the identity of its pods")
+    )
+    message = f"make the Secret `{secret}` with the keys `access_key_id` and `access_key` for {purpose}; {source}"
+    fields.remarks.make(Kind.TO_DO, fields.where, message)
+    return {key: value for key, value in place.items() if value}
+
+
+def secret_of(fields: Fields) -> str:
+    """The Secret that OSMO reads a credential from, in words; empty if it names none."""
+    name, file = fields.text("secretName"), fields.text("secret_file")
+    fields.take("secretKey")
+    return f"the Secret `{name}` in its own namespace" if name else f"the file `{file}`" if file else ""
+
+
+def hide_values(template: dict[str, Any], fields: Fields, secret: str) -> dict[str, Any]:
+    """A pod template whose credentials in `env` are read from a Secret, which is to be made."""
+    spec = template.get("spec")
+    if not isinstance(spec, dict):
+        return template
+    hidden: list[str] = []
+    changed = dict(spec)
+    for key in ("containers", "initContainers"):
+        if isinstance(spec.get(key), list):
+            changed[key] = [_hide(container, secret, hidden) for container in spec[key]]
+    if hidden:
+        keys = ", ".join(f"`{name}`" for name in dict.fromkeys(hidden))
+        message = f"make the Secret `{secret}` with the keys {keys}, which the template now reads; nothing was copied"
+        fields.remarks.make(Kind.TO_DO, fields.where, message)
+    return {**template, "spec": changed}
+
+
+def _hide(container: Any, secret: str, hidden: list[str]) -> Any:
+    if not isinstance(container, dict) or not isinstance(container.get("env"), list):
+        return container
+    return {**container, "env": [_hide_variable(item, secret, hidden) for item in container["env"]]}
+
+
+def _hide_variable(item: Any, secret: str, hidden: list[str]) -> Any:
+    if not isinstance(item, dict) or not isinstance(item.get("name"), str) or not item.get("value"):
+        return item
+    name, used = item["name"], pod_templates.variables_in(str(item["value"]))
+    if any(map(is_credential, used)) or (is_credential(name) and not used):
+        hidden.append(name)
+        return {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": name}}}
+    return item

@@ -1,0 +1,296 @@
+"""Tell the configs of OSMO apart by their keys: whole sets of them, maps of one kind, or a single one.
+
+`osmo config show POOL` prints a set with one member, `… POD_TEMPLATE` a bare map, `… POOL name` a single pool; the
+Helm charts have them all below `services.configs` or `configuration`, and their ConfigMap as the text of a file.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from math import isfinite
+from pathlib import PurePath
+from typing import Any, Final
+
+import yaml
+
+from osmoc.administration.remarks import Kind, Remarks, UnknownConfig, Where
+from osmoc.diagnostics import listed
+
+_MOST_VALUES: Final = 1_000_000
+_DEEPEST: Final = 100
+
+
+class ConfigKind(Enum):
+    """The kinds of config, as `osmo config show` names them."""
+
+    POOL = "POOL"
+    POD_TEMPLATE = "POD_TEMPLATE"
+    RESOURCE_VALIDATION = "RESOURCE_VALIDATION"
+    GROUP_TEMPLATE = "GROUP_TEMPLATE"
+    BACKEND = "BACKEND"
+    BACKEND_TEST = "BACKEND_TEST"
+    ROLE = "ROLE"
+    WORKFLOW = "WORKFLOW"
+    DATASET = "DATASET"
+    SERVICE = "SERVICE"
+
+    @property
+    def is_single(self) -> bool:
+        """Whether there is one in all, and it has no name."""
+        return self in (ConfigKind.WORKFLOW, ConfigKind.DATASET, ConfigKind.SERVICE)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    kind: ConfigKind
+    name: str
+    value: Any
+    where: Where
+
+
+_SECTIONS: Final = {
+    "pools": ConfigKind.POOL,
+    "podTemplates": ConfigKind.POD_TEMPLATE,
+    "pod_templates": ConfigKind.POD_TEMPLATE,
+    "resourceValidations": ConfigKind.RESOURCE_VALIDATION,
+    "resource_validations": ConfigKind.RESOURCE_VALIDATION,
+    "groupTemplates": ConfigKind.GROUP_TEMPLATE,
+    "group_templates": ConfigKind.GROUP_TEMPLATE,
+    "backends": ConfigKind.BACKEND,
+    "backendTests": ConfigKind.BACKEND_TEST,
+    "backend_tests": ConfigKind.BACKEND_TEST,
+    "roles": ConfigKind.ROLE,
+    "workflow": ConfigKind.WORKFLOW,
+    "dataset": ConfigKind.DATASET,
+    "service": ConfigKind.SERVICE,
+}
+# What stands beside the sections in Helm values and says nothing about the cluster.
+_BESIDE: Final = ("enabled", "extraAnnotations", "secretRefs", "_configmap_mode")
+
+# Keys of which one is enough to know a config by; in the order in which they are tried.
+_MARKS: Final = {
+    ConfigKind.WORKFLOW: {
+        "workflow_data", "workflow_log", "workflow_app", "workflow_info", "workflow_alerts", "backend_images",
+        "credential_config", "user_workflow_limits", "plugins_config", "labels_config", "max_num_tasks",
+        "max_num_ports_per_task", "max_retry_per_task", "max_retry_per_job", "force_cleanup_delay", "max_log_lines",
+        "task_heartbeat_frequency",
+    },
+    ConfigKind.DATASET: {"buckets", "default_bucket"},
+    ConfigKind.SERVICE: {"service_base_url", "service_auth", "cli_config", "max_pod_restart_limit"},
+    ConfigKind.BACKEND_TEST: {"cron_schedule", "test_timeout"},
+    ConfigKind.POOL: {
+        "platforms", "default_platform", "common_pod_template", "common_default_variables",
+        "common_resource_validations", "common_group_templates", "topology_keys", "enable_maintenance",
+    },
+    ConfigKind.BACKEND: {"scheduler_settings", "node_conditions", "k8s_uid", "k8s_namespace", "router_address"},
+    ConfigKind.ROLE: {"policies", "external_roles"},
+}  # fmt: skip
+_PLATFORM: Final = {"host_network_allowed", "privileged_allowed", "allowed_mounts", "override_pod_template"}
+_HELM: Final = (("services", "configs"), ("configuration",), ("configs",))
+
+
+def recognise(file: str, text: str, remarks: Remarks) -> list[Config]:
+    """Raises: UnknownConfig."""
+    return [
+        config
+        for document in list(_documents(file, text)) or [None]
+        for config in _configs(document, Where(file), remarks)
+    ]
+
+
+def _documents(file: str, text: str) -> Iterator[Any]:
+    if text.lstrip()[:1] in ("{", "["):
+        # JSON is YAML, but for tabs.
+        try:
+            yield _Plain(file).of(json.loads(text))
+            return
+        except (json.JSONDecodeError, RecursionError):
+            pass
+    try:
+        yield from (_Plain(file).of(document) for document in yaml.load_all(text, _Loader))
+    except yaml.MarkedYAMLError as error:
+        line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise UnknownConfig(file, f"neither JSON nor YAML: {error.problem or 'a mistake'}{line}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        if isinstance(error, UnknownConfig):
+            raise
+        raise UnknownConfig(file, "neither JSON nor YAML") from None
+
+
+class _Loader(yaml.CSafeLoader):
+    """Dates stay text: OSMO's configs have none."""
+
+    yaml_implicit_resolvers = {
+        first: [pair for pair in pairs if not pair[0].endswith(":timestamp")]
+        for first, pairs in yaml.CSafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+class _Plain:
+    """Values as a profile can hold them, with text for keys; aliases are expanded, within bounds."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._left = _MOST_VALUES
+
+    def of(self, value: Any, depth: int = 0) -> Any:
+        self._left -= 1
+        if self._left < 0 or depth > _DEEPEST:
+            raise UnknownConfig(self._file, "too large for a config")
+        match value:
+            case dict():
+                return {self._key(key): self.of(item, depth + 1) for key, item in value.items()}
+            case list():
+                return [self.of(item, depth + 1) for item in value]
+            case str():
+                return self._text(value)
+            case None | bool():
+                return value
+            case int() if abs(value) < 1 << 63:
+                return value
+            case float() if isfinite(value):
+                return value
+        raise UnknownConfig(self._file, "a value that is neither text nor a number of usual size")
+
+    def _key(self, key: Any) -> str:
+        if not isinstance(key, str | int | float):
+            raise UnknownConfig(self._file, "a key that is not text")
+        return self._text(str(key))
+
+    def _text(self, text: str) -> str:
+        if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in text):
+            raise UnknownConfig(self._file, "text with a character that no YAML file can hold")
+        return text
+
+
+def _configs(value: Any, where: Where, remarks: Remarks) -> Iterator[Config]:
+    if value in (None, {}, []):
+        remarks.make(Kind.LEFT_OUT, where, "there is nothing in it")
+    elif isinstance(value, list):
+        yield from _of_list(value, where)
+    elif not isinstance(value, dict):
+        raise UnknownConfig(where.file, "a config is a mapping or a list")
+    elif "apiVersion" in value and "kind" in value and value["kind"] != "Pod":
+        yield from _of_object(value, where, remarks)
+    elif way := next((way for way in _HELM if isinstance(_at(value, way), dict)), ()):
+        yield from _configs(_at(value, way), where.below(*way), remarks)
+    elif kind := _kind_of(value):
+        yield Config(kind, "" if kind.is_single else _name_of(value, where), value, where)
+    elif kind := _common_kind(value):
+        yield from (Config(kind, name, item, where.below(name)) for name, item in value.items())
+    elif set(value) & set(_SECTIONS) and not _PLATFORM & set(value):
+        yield from _of_sections(value, where, remarks)
+    else:
+        raise UnknownConfig(where.file, _unknown(where, value))
+
+
+def _at(value: Any, way: tuple[str, ...]) -> Any:
+    for key in way:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _unknown(where: Where, value: Mapping[str, Any]) -> str:
+    place = f" at `{'.'.join(where.path)}`" if where.path else ""
+    if _PLATFORM & set(value) or any(isinstance(item, dict) and _PLATFORM & set(item) for item in value.values()):
+        return f"a platform{place} without its pool: `osmo config show POOL <name>` prints both"
+    kinds = ", ".join(kind.value for kind in ConfigKind)
+    return f"no config of OSMO's{place}: it has the keys {listed(value)}; `osmo config show` prints {kinds}"
+
+
+def _kind_of(value: Any) -> ConfigKind | None:
+    """The kind of a single config, by its keys."""
+    if _is_rules(value):
+        return ConfigKind.RESOURCE_VALIDATION
+    if not isinstance(value, dict) or not value:
+        return None
+    if "apiVersion" in value and "kind" in value and value["kind"] != "Pod":
+        return ConfigKind.GROUP_TEMPLATE
+    if set(value) <= {"apiVersion", "kind", "metadata", "spec"}:
+        return ConfigKind.POD_TEMPLATE
+    if isinstance(value.get("backend"), str):
+        return ConfigKind.POOL
+    return next((kind for kind, marks in _MARKS.items() if marks & set(value)), None)
+
+
+def _is_rules(value: Any) -> bool:
+    return (
+        isinstance(value, list) and bool(value) and all(isinstance(rule, dict) and "operator" in rule for rule in value)
+    )
+
+
+def _common_kind(value: Mapping[str, Any]) -> ConfigKind | None:
+    """The kind of a map of named configs, some of which may be empty; None if they are not of one kind."""
+    kinds = {_kind_of(item) for item in value.values() if item not in ({}, [])}
+    kind = kinds.pop() if len(kinds) == 1 else None
+    return None if kind is None or kind.is_single else kind
+
+
+def _name_of(value: Mapping[str, Any], where: Where) -> str:
+    """A pool may know its name; others are called as their file, as `osmo config show POD_TEMPLATE x > x.json` is."""
+    name = value.get("name") if isinstance(value, dict) else None
+    return name if isinstance(name, str) and name else PurePath(where.file).stem
+
+
+def _of_list(items: list[Any], where: Where) -> Iterator[Config]:
+    if _is_rules(items):
+        yield Config(ConfigKind.RESOURCE_VALIDATION, PurePath(where.file).stem, items, where)
+        return
+    for n, item in enumerate(items):
+        kind = _kind_of(item)
+        if kind not in (ConfigKind.BACKEND, ConfigKind.ROLE):
+            raise UnknownConfig(where.file, "a list is of rules of a resource validation, of backends or of roles")
+        yield Config(kind, str(item.get("name", n)), item, where.below(n))
+
+
+def _of_sections(value: Mapping[str, Any], where: Where, remarks: Remarks) -> Iterator[Config]:
+    for key, section in value.items():
+        kind, at = _SECTIONS.get(key), where.below(key)
+        if kind is None:
+            if key not in _BESIDE:
+                remarks.make(Kind.UNKNOWN, at, "OSMO is not known to have this config; it is left out")
+        elif section in (None, {}, []):
+            continue
+        elif kind.is_single:
+            yield Config(kind, "", section, at)
+        elif isinstance(section, dict):
+            yield from (Config(kind, name, item, at.below(name)) for name, item in section.items())
+        elif isinstance(section, list) and kind in (ConfigKind.BACKEND, ConfigKind.ROLE):
+            yield from _of_list(section, at)
+        else:
+            raise UnknownConfig(where.file, f"`{'.'.join(at.path)}`: a mapping of names is expected")
+
+
+def _of_object(value: Mapping[str, Any], where: Where, remarks: Remarks) -> Iterator[Config]:
+    """An object of Kubernetes: the chart's ConfigMap, a list of objects, else a group template."""
+    data = value.get("data")
+    if value["kind"] == "ConfigMap" and isinstance(data, dict):
+        inner = [(where.below("data", key), text) for key, text in data.items() if isinstance(text, str)]
+        configs = [config for at, text in inner for config in _within(at, text, remarks)]
+        if configs:
+            yield from configs
+            return
+    if value["kind"] == "List" and isinstance(value.get("items"), list):
+        for n, item in enumerate(value["items"]):
+            yield from _configs(item, where.below("items", n), remarks)
+        return
+    yield Config(ConfigKind.GROUP_TEMPLATE, _object_name(value), value, where)
+
+
+def _object_name(value: Mapping[str, Any]) -> str:
+    metadata = value.get("metadata")
+    return str(metadata.get("name", "")) if isinstance(metadata, dict) else ""
+
+
+def _within(where: Where, text: str, remarks: Remarks) -> list[Config]:
+    """What a ConfigMap holds as text; nothing if it is no config: then the ConfigMap is some other one."""
+    try:
+        return [
+            config
+            for document in _documents(where.file, text)
+            if isinstance(document, dict)
+            for config in _configs(document, where, remarks)
+        ]
+    except UnknownConfig:
+        return []
