@@ -5,26 +5,32 @@ YAML, together or one by one. What has no counterpart here, and what is left to 
 """
 
 from collections.abc import Iterable, Mapping
+from itertools import product
 from typing import Any, Final, NamedTuple
 
+from osmoc.administration.credentials import is_credential
 from osmoc.administration.datasets import convert_datasets
 from osmoc.administration.fields import Fields, essential
 from osmoc.administration.pools import Known, convert_pool
 from osmoc.administration.recognise import Config, ConfigKind, recognise
-from osmoc.administration.remarks import Kind, Remark, Remarks, UnknownConfig
+from osmoc.administration.remarks import Kind, Remark, Remarks, UnknownConfig, Where, refusal
 from osmoc.administration.templates import convert_template, convert_validation
 from osmoc.administration.workflow import convert_workflow
+from osmoc.diagnostics import Diagnostics, Severity, listed
+from osmoc.emit.write import document
+from osmoc.passes.read_profile import read_profile
 from osmoc.profile import Profile
+from osmoc.source import Source
 
 __all__ = ["Imported", "Remark", "UnknownConfig", "import_osmo"]
 
 _LEFT_OUT: Final = {
-    ConfigKind.GROUP_TEMPLATE: "no objects are made for a group: apply once what it holds, or let a policy engine do it",
-    ConfigKind.BACKEND: "a backend is a cluster, and a profile is for one. To schedule as it does, give a pod template "
-    "`schedulerName` and the label of the queue",
-    ConfigKind.BACKEND_TEST: "a test of OSMO's",
-    ConfigKind.ROLE: "who may do what is for Kubernetes to say",
-    ConfigKind.SERVICE: "there is no service",
+    ConfigKind.GROUP_TEMPLATE: "no objects are made for a group: apply once what this one holds",
+    ConfigKind.BACKEND: "a profile is for one cluster, whose default scheduler gets the pods: for another one, write "
+    "`schedulerName` and the label of its queue into a pod template",
+    ConfigKind.BACKEND_TEST: "a test of OSMO's own",
+    ConfigKind.ROLE: "Kubernetes says who may do what",
+    ConfigKind.SERVICE: "there is no service of OSMO's here",
 }
 # They come with OSMO's backend, for the scheduler KAI.
 _PRIORITIES: Final = {"HIGH": "osmo-high", "NORMAL": "osmo-normal", "LOW": "osmo-low"}
@@ -85,9 +91,10 @@ def _profile(configs: _Configs, remarks: Remarks) -> dict[str, Any]:
     }
     known = Known(pod_templates=templates.keys(), resource_validations=rules.keys())
     pools = {name: convert_pool(fields, known) for name, fields in configs.of(ConfigKind.POOL, remarks).items()}
+    _check_backends(pools, configs, remarks)
     profile: dict[str, Any] = {
+        "default_pool": _default_pool(pools, configs, remarks),
         "pools": pools,
-        "default_pool": _default_pool(pools),
         "pod_templates": {name: convert_template(name, fields, defaults) for name, fields in templates.items()},
         "resource_validations": rules,
     }
@@ -99,5 +106,55 @@ def _profile(configs: _Configs, remarks: Remarks) -> dict[str, Any]:
         profile["priorities"] = _PRIORITIES
     for kind, reason in _LEFT_OUT.items():
         for config in configs.values(kind):
-            remarks.make(Kind.LEFT_OUT, config.where, f"{kind.value} {reason}")
+            remarks.make(Kind.LEFT_OUT, config.where, reason)
     return profile
+
+
+def _rules(config: Config) -> list[Any]:
+    """A validation is a list of rules; the database has it under a key."""
+    rules = config.value.get("resource_validations") if isinstance(config.value, dict) else config.value
+    if not isinstance(rules, list | None):
+        raise refusal(config.where, "a list of rules is expected")
+    return rules or []
+
+
+def _default_variables(configs: _Configs) -> frozenset[str]:
+    """Names that any pool or platform gives a value."""
+    names: set[str] = set()
+    for config in configs.values(ConfigKind.POOL):
+        pool = config.value if isinstance(config.value, dict) else {}
+        platforms = pool.get("platforms")
+        holders = [pool, *(platforms.values() if isinstance(platforms, dict) else ())]
+        for holder, key in product(holders, ("common_default_variables", "default_variables")):
+            variables = holder.get(key) if isinstance(holder, dict) else None
+            names |= {name for name in variables if not is_credential(name)} if isinstance(variables, dict) else set()
+    return frozenset(names)
+
+
+def _default_pool(pools: Mapping[str, Any], configs: _Configs, remarks: Remarks) -> str:
+    """OSMO's users choose theirs."""
+    if len(pools) == 1 or "default" in pools:
+        return "default" if "default" in pools else next(iter(pools))
+    if pools:
+        where = next(iter(configs.values(ConfigKind.POOL))).where
+        message = f"choose a `default_pool`, or give `--pool` each time; pools: {listed(pools)}"
+        remarks.make(Kind.TO_DO, Where(where.file), message)
+    return ""
+
+
+def _check_backends(pools: Mapping[str, Any], configs: _Configs, remarks: Remarks) -> None:
+    backends = dict.fromkeys(pool["backend"] for pool in pools.values() if pool.get("backend"))
+    if len(backends) > 1:
+        where = next(iter(configs.values(ConfigKind.POOL))).where
+        message = (
+            f"the pools are on several clusters, {listed(backends)}: keep those of one, and make a profile for each"
+        )
+        remarks.make(Kind.TO_DO, Where(where.file), message)
+
+
+def _check(profile: Mapping[str, Any], files: Iterable[str]) -> None:
+    """What comes of it must be a profile. If it is none, a name or a URL is one that OSMO allows and Kubernetes not."""
+    found = Diagnostics(Source("profile", document(profile)))
+    if read_profile(found) is None:
+        fault = next(one for one in found if one.severity is Severity.ERROR)
+        raise UnknownConfig(", ".join(files), f"no profile comes of it: {fault.message}")

@@ -16,9 +16,10 @@ from typing import Any, Final
 
 from jinja2 import StrictUndefined, TemplateSyntaxError, Undefined, meta
 from jinja2.environment import Template
+from jinja2.exceptions import SecurityError
 from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
-from jinja2.sandbox import SandboxedEnvironment, SecurityError
+from jinja2.sandbox import SandboxedEnvironment
 
 _FILE: Final = "<workflow>"
 _MAX_CHARACTERS: Final = 32 * 1024 * 1024
@@ -108,7 +109,8 @@ _EMPTY: Final[Mapping[str, Callable[[], Any]]] = {
     "__float__": float,
     "__bool__": bool,
     "__contains__": bool,
-} | dict.fromkeys(("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"), bool)
+    **dict.fromkeys(("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"), bool),
+}
 _ITSELF: Final = """__getitem__ __call__ __neg__ __pos__ __add__ __radd__ __sub__ __rsub__ __mul__ __rmul__ __mod__
     __rmod__ __pow__ __rpow__ __truediv__ __rtruediv__ __floordiv__ __rfloordiv__"""
 

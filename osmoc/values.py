@@ -59,6 +59,8 @@ def _text(value: Any, info: ValidationInfo) -> str:
             help = "text that holds `: ` or braces needs quotes"
         raise wrong_type(value, "text", help)
     text = str(value.value)
+    if text == value.text:
+        return text
     if isinstance(value.value, bool):
         _warn(
             info,
@@ -67,7 +69,7 @@ def _text(value: Any, info: ValidationInfo) -> str:
             f"YAML reads `{value.text}` as a boolean: the text is `{text}`",
             f'write "{value.text}" to keep the word',
         )
-    elif text != value.text:
+    else:
         _warn(
             info,
             codes.YAML_NUMBER,
@@ -118,15 +120,15 @@ def _count(value: Any, info: ValidationInfo) -> int:
         raise fault(codes.BAD_COUNT, f"{number} is {'negative' if number < 0 else 'more than any machine has'}")
     if isinstance(value, Scalar) and isinstance(number, bool):
         _warn(info, codes.YAML_BOOLEAN, value, f"`{value.text}` is a boolean, and counts as {int(number)}", "")
-    elif isinstance(value, Scalar) and re.match("0[0-9]", value.text):
-        _warn(
-            info,
-            codes.YAML_NUMBER,
-            value,
-            f"YAML reads `{value.text}` as the octal number {number}",
-            "drop the zero",
-        )
+    else:
+        _warn_surprise(value, number, info)
     return int(number)
+
+
+def _warn_surprise(value: Any, number: float, info: ValidationInfo) -> None:
+    """YAML 1.1 takes a zero before a number for octal, and colons for sixties."""
+    if isinstance(value, Scalar) and re.match("[-+]?0[0-9]|.*:", value.text):
+        _warn(info, codes.YAML_NUMBER, value, f"YAML reads `{value.text}` as {number:g}", f"write {number:g}")
 
 
 def _integer(value: Any) -> int:
@@ -158,8 +160,7 @@ def _duration(value: Any, info: ValidationInfo) -> float:
         raise wrong_type(value, "a duration", _DURATION_HELP)
     text = value.text if isinstance(value, Scalar) else str(value)
     seconds = _parse_duration(number) if isinstance(number, str) else float(number)
-    if isinstance(value, Scalar) and ":" in value.text:
-        _warn(info, codes.YAML_NUMBER, value, f"YAML reads `{text}` as {seconds:g} seconds", _DURATION_HELP)
+    _warn_surprise(value, seconds, info)
     if not seconds < _LONGEST:
         raise fault(codes.BAD_DURATION, f"`{text[:40]}` is longer than 3,000 years", "leave the key out for no limit")
     if seconds <= 0:
@@ -251,9 +252,10 @@ def parse_exit_codes(text: str) -> list[ExitRange]:
     return ranges
 
 
-def _exit_codes(value: Any) -> tuple[ExitRange, ...]:
+def _exit_codes(value: Any, info: ValidationInfo) -> tuple[ExitRange, ...]:
     number = value.value if isinstance(value, Scalar) else value
     if isinstance(number, int) and not isinstance(number, bool):
+        _warn_surprise(value, number, info)
         number = str(number)
     help = 'write codes and ranges without spaces: "1-10,42"'
     if value is None:

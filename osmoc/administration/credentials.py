@@ -14,7 +14,6 @@ _WORDS: Final = (
     "(?:api|access|private|secret|account|license)_?key(?:_?id)?|connection_string"
 )
 _CREDENTIAL: Final = re.compile(rf"(?:.*[_.-])?(?:{_WORDS})", re.IGNORECASE)
-_PARTS: Final = ("access_key_id", "access_key", "secretName", "secretKey", "secret_file")
 
 
 def is_credential(name: str) -> bool:
@@ -27,20 +26,16 @@ def secret_name(*parts: str) -> str:
 
 
 def take_data_credential(fields: Fields, secret: str, purpose: str) -> dict[str, str]:
-    """What of a storage credential is no secret: `url`, `endpoint` and `region`. `secret` is to be made."""
-    there = secret_of(fields)
-    keys = [key for key in ("access_key_id", "access_key") if fields.take(key)]
+    """What of a storage credential is not secret: `url`, `endpoint` and `region`. `secret` is to be made."""
+    source = secret_of(fields)
+    has_keys = any([fields.take("access_key_id"), fields.take("access_key")])
     place = {"url": fields.text("endpoint"), "endpoint": fields.text("override_url"), "region": fields.text("region")}
-    fields.leave_out("chosen by the runtime", "addressing_style")
+    fields.leave_out("the runtime finds out", "addressing_style")
     fields.end()
-    source = (
-        "the values here were not copied"
-        if keys
-        else f"OSMO reads them from {there}"
-        if there
-        else ("OSMO has none here, and uses the identity of its pods")
-    )
-    message = f"make the Secret `{secret}` with the keys `access_key_id` and `access_key` for {purpose}; {source}"
+    why = "OSMO has no keys here, and uses the identity of its pods"
+    if has_keys or source:
+        why = f"OSMO reads them from {source}" if source else "those that stand here were not copied"
+    message = f"make the Secret `{secret}` with the keys `access_key_id` and `access_key`, for {purpose}; {why}"
     fields.remarks.make(Kind.TO_DO, fields.where, message)
     return {key: value for key, value in place.items() if value}
 

@@ -32,9 +32,23 @@ class Fields:
     def take(self, key: str) -> Any:
         return self._left.pop(key, None)
 
+    def unread(self) -> tuple[str, ...]:
+        return tuple(self._left)
+
     def below(self, key: str) -> "Fields":
         """The mapping at a key; an empty one if there is none."""
-        return Fields(self.take(key) or {}, self.where.below(key), self.remarks)
+        return self._inner(self.take(key), key)
+
+    def named(self, key: str) -> dict[str, "Fields"]:
+        """The mappings that stand under names at a key."""
+        return {name: self._inner(value, key, name) for name, value in self.members(key).items()}
+
+    def each(self, key: str) -> list["Fields"]:
+        """The mappings of the list at a key."""
+        return [self._inner(value, key, n) for n, value in enumerate(self.items(key))]
+
+    def _inner(self, value: Any, *way: str | int) -> "Fields":
+        return Fields({} if value is None else value, self.where.below(*way), self.remarks)
 
     def text(self, key: str) -> str:
         value = self.take(key)
@@ -67,7 +81,6 @@ class Fields:
         return value or []
 
     def members(self, key: str) -> dict[str, Any]:
-        """A mapping of names."""
         value = self.take(key)
         if not isinstance(value, dict | None):
             raise refusal(self.where.below(key), "a mapping is expected")

@@ -78,7 +78,7 @@ def _platform(fields: Fields, known: Known, lacks_templates: bool) -> dict[str, 
 
 def _end(fields: Fields, *computed: str) -> None:
     """What OSMO computes of the rest goes without a remark."""
-    fields.ignore(*computed, *(key for key in fields.keys() if key.startswith("parsed_")))
+    fields.ignore(*computed, *(key for key in fields.unread() if key.startswith("parsed_")))
     fields.end()
 
 

@@ -15,7 +15,7 @@ _OPERATORS: Final = ("GT", "GE", "LT", "LE", "EQ", "NE")
 
 def convert_template(name: str, fields: Fields, defaults: Collection[str]) -> dict[str, Any]:
     """`defaults` are the variables that some pool or platform gives a value."""
-    template = {key: fields.take(key) for key in fields.keys()}
+    template = {key: fields.take(key) for key in fields.unread()}
     template = hide_values(template, fields, secret_name("osmo-template", name))
     _check_variables(_used(template), fields, defaults)
     return template

@@ -18,10 +18,8 @@ _SERVICE: Final = (
 
 def convert_workflow(fields: Fields) -> dict[str, Any]:
     storage = _storage(fields.below("workflow_data"))
-    for key in ("workflow_log", "workflow_app"):
-        if key in fields:
-            message = "logs lie in `storage` beside the outputs" if key == "workflow_log" else "there are no apps"
-            fields.leave_out(message, key)
+    fields.leave_out("logs lie in `storage`, beside the outputs", "workflow_log")
+    fields.leave_out("there are no apps", "workflow_app")
     profile = {
         "storage": storage,
         "registries": _images(fields.below("backend_images")),
@@ -61,22 +59,19 @@ def _storage(fields: Fields) -> dict[str, Any]:
 
 def _images(fields: Fields) -> dict[str, str]:
     """OSMO's own images are of no use here; the login for their registry may be."""
-    if fields.text("init") or fields.text("client"):
+    images = [fields.text("init"), fields.text("client")]
+    if any(images):
         message = "osmoc has images of its own: put them into your registry and set `images.prefix`"
         fields.remarks.make(Kind.TO_DO, fields.where, message)
-    if "credential" not in fields:
-        fields.take("credential")
-        fields.end()
-        return {}
     credential = fields.below("credential")
-    there, registry = secret_of(credential), _host(credential.text("registry"))
-    secrets = [credential.take(key) for key in ("username", "auth")]
-    credential.end()
     fields.end()
-    if not registry or not (any(secrets) or there):
+    source, registry = secret_of(credential), _host(credential.text("registry"))
+    has_login = any([credential.take("username"), credential.take("auth")])
+    credential.end()
+    if not registry or not (has_login or source):
         return {}
-    source = f"OSMO reads it from {there}" if there else "the values here were not copied"
-    message = f"make the Secret `{_REGISTRY}` of type kubernetes.io/dockerconfigjson for `{registry}`; {source}"
+    why = f"OSMO reads it from {source}" if source else "the login that stands here was not copied"
+    message = f"make the Secret `{_REGISTRY}` of type kubernetes.io/dockerconfigjson for `{registry}`; {why}"
     credential.remarks.make(Kind.TO_DO, credential.where, message)
     return {registry: _REGISTRY}
 

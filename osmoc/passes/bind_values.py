@@ -36,7 +36,8 @@ def _check_version(section: Section | None, found: Diagnostics) -> None:
     if section is None:
         return
     lines = [line for line in section.text.split("\n") if not line.lstrip().startswith(("{%", "---"))]
-    tree = parse("\n".join(lines), found)
+    # What is no YAML is no version either: one finding says it.
+    tree = parse("\n".join(lines), Diagnostics(found.source))
     version = tree.plain.get(VERSION) if tree and isinstance(tree.plain, dict) else None
     number = version.value if isinstance(version, Scalar) else version
     if isinstance(number, bool) or number not in (2, "2"):

@@ -2,7 +2,7 @@
 
 from osmoc import codes
 from osmoc.diagnostics import Diagnostics, did_you_mean
-from osmoc.exit_codes import SYSTEM_RANGES, USER_LAST, is_system_only
+from osmoc.exit_codes import EVICTED, OUT_OF_MEMORY, SYSTEM_RANGES, USER_LAST, covers, is_system_only
 from osmoc.graph import Action
 from osmoc.spec import Task
 from osmoc.values import ExitRange
@@ -69,7 +69,7 @@ def _check_codes(action: str, ranges: tuple[ExitRange, ...], where: Path, tree: 
             "COMPLETE on codes that the command does not choose",
             help="a task whose upload failed or whose node was lost is not complete; RESCHEDULE tries again",
         )
-    if action == Action.RESCHEDULE.value and any(first <= 137 <= last for first, last in ranges):
+    if action == Action.RESCHEDULE.value and covers(ranges, OUT_OF_MEMORY) and not covers(ranges, EVICTED):
         found.report(
             codes.OUT_OF_MEMORY_CODE,
             tree.span(where),

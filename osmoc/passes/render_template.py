@@ -13,7 +13,7 @@ from osmoc import codes
 from osmoc.diagnostics import Diagnostics, did_you_mean, listed
 from osmoc.passes.bind_values import Values
 from osmoc.passes.split_sections import Section
-from osmoc.source import Source
+from osmoc.source import Source, line_of
 from osmoc.templating import Fault, FaultKind, Rendered
 from osmoc.tokens import PROTECTED
 
@@ -26,6 +26,7 @@ _CODES: Final = {
     FaultKind.LIMIT: codes.TEMPLATE_LIMIT,
 }
 _RAW: Final = re.compile(r"\{%[-+]?\s*raw\s*[-+]?%\}(.*?)\{%[-+]?\s*endraw\s*[-+]?%\}", re.DOTALL)
+_COMMENT: Final = re.compile(r"\{#.*?#\}", re.DOTALL)
 _TOKEN_NAMES: Final = ("output", "workflow_id")
 
 
@@ -73,6 +74,7 @@ def _restore(text: str, originals: list[tuple[str, str]]) -> str:
 def _check_raw(text: str, found: Diagnostics) -> None:
     if "endraw" not in text:
         return
+    text = _COMMENT.sub(lambda comment: re.sub(r"[^\n]", " ", comment[0]), text)
     for raw in _RAW.finditer(text):
         for token in PROTECTED.finditer(raw[1]):
             line = text.count("\n", 0, raw.start(1) + token.start()) + 1
@@ -90,13 +92,20 @@ def _report(fault: Fault, section: Section, values: Values, found: Diagnostics) 
     if fault.kind is FaultKind.UNDEFINED and fault.name:
         message, help = _undefined(fault, values)
     elif fault.kind is FaultKind.SYNTAX:
+        message = re.sub(r" at \d+$", "", message)  # an offset into the text tells nobody anything
         help = _syntax_help(found.source, fault)
     elif "no loader" in message:
         message, help = "a template cannot include, import or extend another file", "write the text into this file"
     line = fault.line or section.line
     message = message[:1].lower() + message[1:].rstrip(".")
-    text = fault.name if fault.line else ""
+    text = _use_of(fault.name, found.source, line) if fault.line else ""
     found.report_line(_CODES[fault.kind], line, message[:300], help=help, text=text)
+
+
+def _use_of(name: str, source: Source, line: int) -> str:
+    """The expression of a line that uses a name: what is underlined."""
+    expressions = re.findall(r"\{\{.*?\}\}|\{%.*?%\}", line_of(source.text, line))
+    return next((text for text in expressions if re.search(rf"\b{re.escape(name)}\b", text)), name) if name else ""
 
 
 def _undefined(fault: Fault, values: Values) -> tuple[str, str]:
@@ -115,15 +124,16 @@ def _undefined(fault: Fault, values: Values) -> tuple[str, str]:
 
 
 def _syntax_help(source: Source, fault: Fault) -> str:
-    lines = source.text.split("\n")
-    line = lines[fault.line - 1] if 0 < fault.line <= len(lines) else ""
+    line = line_of(source.text, fault.line)
     if re.search(r"\{\{\s+(input|host):|\{\{\s*(input|host):[^}]*\}(?!\})", line):
         return "tokens are written without spaces and with two braces on each side: `{{input:0}}`"
     if re.search(r"\{\{-?\s*(input|host)", line):
         return "a token has a name or a number: `{{input:0}}`, `{{host:peer}}`"
     if "{#" in source.text and "comment" in fault.message.lower():
         return "`{#` opens a comment of the template, also in `${#array[@]}`: wrap the text in {% raw %} … {% endraw %}"
-    return ""
+    if "end of template" in fault.message.lower():
+        return "every `{% if %}` and `{% for %}` needs its `{% endif %}` or `{% endfor %}`"
+    return "text that is no template stands between {% raw %} and {% endraw %}"
 
 
 def _check_unused(values: Values, used: frozenset[str], found: Diagnostics) -> None:

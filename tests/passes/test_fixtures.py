@@ -24,6 +24,8 @@ from osmoc.document import TaskDocument
 from osmoc.graph import DatasetUpdate, DatasetWrite, Graph, Task, TaskRead, Via
 from osmoc.passes.bind_values import Values, bind_values
 from osmoc.passes.check_cycles import check_cycles
+from osmoc.passes.check_order import check_order
+from osmoc.passes.check_writers import check_writers
 from osmoc.passes.choose_pool import Cluster, choose_pool
 from osmoc.passes.digest_tasks import digest_tasks
 from osmoc.passes.lower_datasets import lower_datasets
@@ -181,6 +183,16 @@ def show_cycles(bench: Bench) -> Any:
     return [" | ".join((finding.message, *finding.notes)) for finding in bench.found if finding.code.id == "E301"]
 
 
+def show_order(bench: Bench) -> Any:
+    """Nothing but findings."""
+    check_order(bench.graph, bench.tree, bench.found)
+
+
+def show_writers(bench: Bench) -> Any:
+    """Nothing but findings."""
+    check_writers(bench.graph, bench.bucket, bench.tree, bench.found)
+
+
 def show_digests(bench: Bench) -> Any:
     """Which tasks keep their digest in the workflow `changed`."""
     other = Bench(bench.case | {"workflow": bench.case["changed"]} | bench.case.get("changed-with", {}))
@@ -212,6 +224,8 @@ SHOWN: Final[dict[str, Callable[[Bench], Any]]] = {
     "lower_groups": show_groups,
     "lower_datasets": show_edges,
     "check_cycles": show_cycles,
+    "check_order": show_order,
+    "check_writers": show_writers,
     "digest_tasks": show_digests,
     "write_documents": show_documents,
     "make_plan": show_shards,

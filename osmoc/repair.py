@@ -52,17 +52,17 @@ def _mend(root: Any, kind: str, path: Path) -> None:
     holder: Any = root
     key = path[-1]
     for step in path[:-1]:
-        if (isinstance(holder, dict) and step in holder) or (
-            isinstance(holder, list) and isinstance(step, int) and step < len(holder)
-        ):
-            holder = holder[step]
-        else:
-            return
+        steps: Any = range(len(holder)) if isinstance(holder, list) else holder if isinstance(holder, dict) else ()
+        if step not in steps:
+            return  # an outer part was mended already
+        holder = holder[step]
     if isinstance(holder, list) and isinstance(key, int):
         inside = next((step for step in reversed(path[:-1]) if isinstance(step, str)), "")
         holder[key] = {"url": _FILL["url"]} if inside in ("inputs", "outputs") else "repaired"
     elif not isinstance(holder, dict):
         return
+    elif path[-2:-1] == ("resources",):
+        holder[key] = {}
     elif kind == "missing" or key not in _OPTIONAL:
         known = next((name for name in holder if name == key or repr(name) == key), None)
         if kind != "missing" and known is not None and key not in ("name", *_FILL, "path", "key", "index", "task"):
