@@ -56,7 +56,8 @@ def import_osmo(files: Mapping[str, str]) -> Imported:
             configs.add(config)
     profile = essential(Profile, _profile(configs, remarks))
     _check(profile, files)
-    return Imported(profile, remarks.all())
+    order = list(files)
+    return Imported(profile, tuple(sorted(remarks.all(), key=lambda remark: order.index(remark.where.file))))
 
 
 class _Configs:

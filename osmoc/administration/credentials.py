@@ -6,6 +6,7 @@ from typing import Any, Final
 from osmoc import pod_templates
 from osmoc.administration.fields import Fields
 from osmoc.administration.remarks import Kind
+from osmoc.diagnostics import listed
 from osmoc.names import kubernetes_name
 
 # Words of a name, between underscores: HF_TOKEN is one, TOKENIZERS_PARALLELISM and TOKEN_FILE are none.
@@ -34,7 +35,7 @@ def take_data_credential(fields: Fields, secret: str, purpose: str) -> dict[str,
     fields.end()
     why = "OSMO has no keys here, and uses the identity of its pods"
     if has_keys or source:
-        why = f"OSMO reads them from {source}" if source else "those that stand here were not copied"
+        why = f"OSMO reads them from {source}" if source else "the values that stand here were not copied"
     message = f"make the Secret `{secret}` with the keys `access_key_id` and `access_key`, for {purpose}; {why}"
     fields.remarks.make(Kind.TO_DO, fields.where, message)
     return {key: value for key, value in place.items() if value}
@@ -58,8 +59,8 @@ def hide_values(template: dict[str, Any], fields: Fields, secret: str) -> dict[s
         if isinstance(spec.get(key), list):
             changed[key] = [_hide(container, secret, hidden) for container in spec[key]]
     if hidden:
-        keys = ", ".join(f"`{name}`" for name in dict.fromkeys(hidden))
-        message = f"make the Secret `{secret}` with the keys {keys}, which the template now reads; nothing was copied"
+        keys = listed(dict.fromkeys(hidden))
+        message = f"make the Secret `{secret}`, which the template reads now, with {keys}; the values were not copied"
         fields.remarks.make(Kind.TO_DO, fields.where, message)
     return {**template, "spec": changed}
 

@@ -44,7 +44,7 @@ def convert_pool(fields: Fields, known: Known) -> dict[str, Any]:
         "common_resource_validations": _names(fields, "common_resource_validations", known.resource_validations).found,
         "platforms": {name: _platform(item, known, templates.some_missing) for name, item in platforms.items()},
     }
-    fields.leave_out("no objects are made for a group: apply once what they hold", "common_group_templates")
+    fields.leave_out("no objects are made for a group", "common_group_templates")
     _end(fields, "name", "status", "last_heartbeat")
     return essential(Pool, pool)
 
@@ -149,9 +149,7 @@ def _variables(fields: Fields, key: str) -> dict[str, Any]:
     for name, value in fields.members(key).items():
         where = fields.where.below(key, name)
         if is_credential(name) and value:
-            message = (
-                "its name is that of a credential, and its value was not copied: let the pod template read a Secret"
-            )
+            message = "by its name a credential, and not copied: let the pod template read it from a Secret"
             fields.remarks.make(Kind.TO_DO, where, message)
         elif fault := template_variables.fault_of(name, value):
             fields.remarks.make(Kind.LEFT_OUT, where, fault)

@@ -27,7 +27,7 @@ def convert_validation(fields: Fields, defaults: Collection[str]) -> dict[str, s
     used = frozenset(_used([rule["left_operand"], rule["right_operand"]]))
     _check_variables(used, fields, defaults)
     if any(variable.startswith("K8_") for variable in used):
-        message = "it looks at nodes, and is skipped until `nodes` of the platforms says what they have"
+        message = "it looks at nodes: it is skipped until `nodes` of the platforms says what they have"
         fields.remarks.make(Kind.TO_DO, fields.where, message)
     return rule
 
@@ -47,5 +47,7 @@ def _texts(value: Any) -> Iterator[str]:
 def _check_variables(used: Collection[str], fields: Fields, defaults: Collection[str]) -> None:
     strange = sorted(name for name in used if (name not in NAMES or name in NEVER_SET) and name not in defaults)
     if strange:
-        message = f"{listed(strange)} have no value here: add them to `common_default_variables` of the pool"
+        message = (
+            f"give a value in `common_default_variables` of the pool to {listed(strange)}, which osmoc has none for"
+        )
         fields.remarks.make(Kind.TO_DO, fields.where, message)

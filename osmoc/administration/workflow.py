@@ -36,7 +36,7 @@ def convert_workflow(fields: Fields) -> dict[str, Any]:
             },
         ),
     }
-    fields.leave_out("for OSMO's service, which there is none of here", *_SERVICE)
+    fields.leave_out("only OSMO's service needs this", *_SERVICE)
     fields.ignore("_configmap_mode")
     fields.end()
     return profile
@@ -51,7 +51,7 @@ def _storage(fields: Fields) -> dict[str, Any]:
         storage["url"] = base
     elif base:
         fields.remarks.make(Kind.LEFT_OUT, fields.where.below("base_url"), "for OSMO's web pages")
-    fields.leave_out("for OSMO's service, which there is none of here", "websocket_timeout", "data_timeout")
+    fields.leave_out("only OSMO's service needs this", "websocket_timeout", "data_timeout")
     fields.leave_out("inputs are always downloaded", "download_type")
     fields.end()
     return essential(Storage, storage)
@@ -61,7 +61,7 @@ def _images(fields: Fields) -> dict[str, str]:
     """OSMO's own images are of no use here; the login for their registry may be."""
     images = [fields.text("init"), fields.text("client")]
     if any(images):
-        message = "osmoc has images of its own: put them into your registry and set `images.prefix`"
+        message = "osmoc has images of its own: put them into your registry and name it in `images.prefix`"
         fields.remarks.make(Kind.TO_DO, fields.where, message)
     credential = fields.below("credential")
     fields.end()

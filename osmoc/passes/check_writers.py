@@ -3,63 +3,80 @@
 Needs: a graph without cycles.
 """
 
+import posixpath
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
 
 from osmoc import codes
 from osmoc.diagnostics import Diagnostics
-from osmoc.graph import DatasetUpdate, DatasetWrite, Graph, Group, Task, UrlWrite
+from osmoc.graph import DatasetUpdate, DatasetWrite, Graph, Task, UrlWrite
 from osmoc.yamltree import Path, Tree
 
-_Writer = tuple[Group, Task, Path]
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where something is written, as the user named it; `part` tells apart what does not clash in one place."""
+
+    name: str
+    bucket: str = ""
+    part: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    task: str
+    group: str
+    where: Path
 
 
 def check_writers(graph: Graph, default_bucket: str, tree: Tree, found: Diagnostics) -> None:
-    writers: dict[tuple[str, str], list[_Writer]] = defaultdict(list)
+    writers: dict[_Place, list[_Writer]] = defaultdict(list)
     for group, task in graph.tasks():
-        for n, write in enumerate(task.writes):
-            where: Path = (*task.where, "outputs", n)
-            match write:
-                case UrlWrite():
-                    # With a regex each of the two may well write files of its own.
-                    key = (write.url.rstrip("/"), write.regex)
-                    writers[key].append((group, task, (*where, "url")))
-                case DatasetWrite():
-                    key = (f"{write.dataset.bucket or default_bucket}/{write.dataset.name}", f":{write.tag}")
-                    writers[key].append((group, task, (*where, "dataset", "name")))
-                case DatasetUpdate():
-                    key = (f"{write.dataset.bucket or default_bucket}/{write.dataset.name}", ":")
-                    writers[key].append((group, task, (*where, "update_dataset", "name")))
-    shared = {what: several for what, several in writers.items() if len(several) > 1}
+        for place, path in _places(task, default_bucket):
+            writers[place].append(_Writer(task.name, group.name, (*task.where, *path)))
+    shared = {place: several for place, several in writers.items() if len({writer.task for writer in several}) > 1}
     if shared:
         _check_order(shared, graph, tree, found)
 
 
-def _check_order(shared: Mapping[tuple[str, str], list[_Writer]], graph: Graph, tree: Tree, found: Diagnostics) -> None:
-    upstream = graph.upstream()
-    above: dict[str, set[str]] = {}
+def _places(task: Task, default_bucket: str) -> Iterator[tuple[_Place, Path]]:
+    for n, write in enumerate(task.writes):
+        match write:
+            case UrlWrite():
+                # With a regex each of the two may well write files of its own.
+                yield _Place(write.url.rstrip("/"), part=write.regex), ("outputs", n, "url")
+            case DatasetWrite():
+                bucket = write.dataset.bucket or default_bucket
+                yield _Place(write.dataset.name, bucket, write.tag), ("outputs", n, "dataset", "name")
+            case DatasetUpdate():
+                bucket = write.dataset.bucket or default_bucket
+                yield _Place(write.dataset.name, bucket), ("outputs", n, "update_dataset", "name")
+    for n, checkpoint in enumerate(task.checkpoints):
+        url = f"{checkpoint.url.rstrip('/')}/{posixpath.basename(checkpoint.path)}"
+        yield _Place(url, part=checkpoint.regex), ("checkpoint", n, "url")
 
-    def all_above(name: str) -> set[str]:
-        open_ = [name]
-        while open_:
-            top = open_[-1]
-            missing = [up for up in upstream[top] if up not in above]
-            if missing:
-                open_.extend(missing)
-            else:
-                above[open_.pop()] = {*upstream[top], *(far for up in upstream[top] for far in above[up])}
-        return above[name]
 
-    for (what, _), several in shared.items():
-        for n, (group, task, where) in enumerate(several[1:], start=1):
-            for other_group, other, _ in several[:n]:
-                if other.name == task.name:
-                    continue
-                if group.name not in all_above(other_group.name) and other_group.name not in all_above(group.name):
+def _check_order(shared: Mapping[_Place, Sequence[_Writer]], graph: Graph, tree: Tree, found: Diagnostics) -> None:
+    import networkx  # few workflows write one thing twice: it is loaded for those
+
+    network = networkx.DiGraph((edge.upstream, edge.downstream) for edge in graph.edges)
+    network.add_nodes_from(graph.groups)
+
+    @cache
+    def above(group: str) -> frozenset[str]:
+        return frozenset(networkx.ancestors(network, group))
+
+    for place, several in shared.items():
+        for n, writer in enumerate(several):
+            for other in several[:n]:
+                in_order = writer.group in above(other.group) or other.group in above(writer.group)
+                if other.task != writer.task and not in_order:
                     found.report(
                         codes.TWO_WRITERS,
-                        tree.span(where),
-                        f"`{other.name}` and `{task.name}` both write `{what}`, in no order",
+                        tree.span(writer.where),
+                        f"`{other.task}` and `{writer.task}` both write `{place.name}`, in no order",
                         help="let one read from the other, or write to different places",
                     )
                     break
