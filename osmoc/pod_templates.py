@@ -22,12 +22,54 @@ _NODE_TERMS: Final = (
 )
 
 
+_MAPPINGS: Final = {
+    "metadata": ("labels", "annotations"),
+    "spec": ("nodeSelector", "affinity", "securityContext"),
+}
+_LISTS: Final = ("containers", "initContainers", "volumes", "tolerations", "imagePullSecrets")
+_OF_CONTAINERS: Final = ("env", "volumeMounts")
+# Of no effect, but in what people copy from a manifest.
+_HEAD: Final = ("apiVersion", "kind")
+
+
 class Unset(ValueError):
     """A template writes a variable of OSMO's that has no value; `name` is the variable."""
 
     def __init__(self, name: str, text: str) -> None:
         super().__init__(f"`{text[:60]}`: '{name}' is undefined")
         self.name = name
+
+
+def faults_of(template: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Where a template of the profile does not have the form of a pod, as far as merging needs it; and why."""
+    for key in template:
+        if key not in (*_MAPPINGS, *_HEAD):
+            yield (key,), f"`{key}` is no part of a pod template: it has `metadata` and `spec`"
+    for part, keys in _MAPPINGS.items():
+        holder = template.get(part, {})
+        if not isinstance(holder, Mapping):
+            yield (part,), f"`{part}` must be a mapping"
+            continue
+        for key in keys:
+            if not isinstance(holder.get(key, {}), Mapping):
+                yield (part, key), f"`{key}` must be a mapping"
+    spec = template.get("spec")
+    if isinstance(spec, Mapping):
+        yield from _faulty_lists(spec, ("spec",), _LISTS)
+
+
+def _faulty_lists(
+    holder: Mapping[str, Any], path: tuple[str | int, ...], keys: Sequence[str]
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    for key in keys:
+        items = holder.get(key, [])
+        if not isinstance(items, list) or not all(isinstance(item, Mapping) for item in items):
+            yield (*path, key), f"`{key}` must be a list of mappings"
+            continue
+        for n, item in enumerate(items if key in ("containers", "initContainers") else ()):
+            if not _name(item):
+                yield (*path, key, n), "a container of a pod template needs a `name`, to be merged by"
+            yield from _faulty_lists(item, (*path, key, n), _OF_CONTAINERS)
 
 
 def combine(templates: Iterable[Any]) -> Any:

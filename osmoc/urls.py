@@ -24,6 +24,8 @@ def fault_of(url: str) -> tuple[str, str] | None:
     scheme, separator, rest = url.partition("://")
     if scheme not in _FORMS or not separator:
         return _unknown_scheme(url, scheme if separator else "")
+    if "\n" in url:
+        return "a URL of several lines", "the block scalar `|` puts a line end behind it: write it on the line of its key"
     if _FORMS[scheme].fullmatch(url):
         return None
     help = f"the form is `{_SHAPES[scheme]}`"

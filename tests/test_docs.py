@@ -162,7 +162,8 @@ class Reader:
         return compile_workflow(block.text, options=options, read_file=lambda name: (self.folder / name).read_bytes())
 
     def shown(self, block: Block, lines: Sequence[str]) -> str:
-        return "\n".join([f"{self.path}:{block.line}:", *lines])
+        more = [f"… and {len(lines) - 60} more lines"] if len(lines) > 60 else []
+        return "\n".join([f"{self.path}:{block.line}:", *lines[:60], *more])
 
 
 def is_named(file: str, text: str) -> bool:
@@ -204,7 +205,9 @@ def _check_call(words: list[str]) -> None:
             assert found[0] is not None
             command = found[0]
         elif word.startswith("-") and word != "-":
-            options = {name for option in command.get_params(context) for name in (*option.opts, *option.secondary_opts)}
+            options = {
+                name for option in command.get_params(context) for name in (*option.opts, *option.secondary_opts)
+            }
             name = word.partition("=")[0].rstrip(",.…")
             assert name in options, f"`osmoc {' '.join(words)}`: there is no option `{name}`"
 
@@ -233,6 +236,14 @@ def test_links_lead_somewhere(path: Path) -> None:
         if not is_there:
             broken.append(link)
     assert broken == []
+
+
+@document
+def test_files_of_the_repository_exist(path: Path) -> None:
+    named = [
+        code for code in inline_code(read(path)) if re.fullmatch(r"(?:osmoc|tests|golden|schemas|bench)/[\w./-]*", code)
+    ]
+    assert [name for name in named if not (ROOT / name).exists()] == []
 
 
 @markdown

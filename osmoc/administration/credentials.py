@@ -23,7 +23,8 @@ def is_credential(name: str) -> bool:
 
 
 def secret_name(*parts: str) -> str:
-    return kubernetes_name("-".join(parts)).replace(".", "-").strip("-")
+    """A name for a Secret that tells what it is for."""
+    return re.sub("[^a-z0-9]+", "-", kubernetes_name("-".join(parts))).strip("-")
 
 
 def take_data_credential(fields: Fields, secret: str, purpose: str) -> dict[str, str]:

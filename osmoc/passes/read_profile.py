@@ -7,7 +7,7 @@ from typing import Any, Final, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from osmoc import codes, images, template_variables, urls
+from osmoc import codes, images, pod_templates, template_variables, urls
 from osmoc.diagnostics import Diagnostics, advice, did_you_mean, listed
 from osmoc.graph import Action
 from osmoc.names import LABEL_KEY, LABEL_VALUE
@@ -98,6 +98,9 @@ class _Checker:
         self._known(profile.default_pool, profile.pools, ("default_pool",), "pool")
         for name, pool in profile.pools.items():
             self._check_pool(pool, ("pools", name))
+        for name, template in profile.pod_templates.items():
+            for path, fault in pod_templates.faults_of(template):
+                self._refuse_key(("pod_templates", name, *path), fault)
         for name in profile.priorities:
             if name not in ("HIGH", "NORMAL", "LOW"):
                 self._refuse_key(("priorities", name), f"`{name}` is not a priority: HIGH, NORMAL, LOW")
