@@ -1,7 +1,8 @@
 """Findings: what was found, where, how bad; one collector, one order."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Final
 
@@ -9,6 +10,14 @@ from osmoc.codes import Code, Severity
 from osmoc.source import Place, Source, Span, line_of
 
 __all__ = ["Code", "Diagnostic", "Diagnostics", "Severity", "advice", "did_you_mean", "listed"]
+
+# Of findings of one code so many are kept, and fewer where lines are long: one for each thousand characters counts.
+_MOST: Final = 1000
+_LONG_LINE: Final = 1000
+
+# A message, a help or a note is cut here: a name in it can be as long as the file.
+_LONGEST: Final = 1000
+_MOST_NOTES: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +42,7 @@ class Diagnostic:
 class Diagnostics:
     """Collects findings about one file; iterates in the order of the file, each mistake once.
 
+    Of each code it keeps as many as a person can look at; the last of them says how many more there were.
     `ignore` silences warnings and notes by code id; `strict` makes warnings errors. Errors cannot be silenced.
     """
 
@@ -42,6 +52,9 @@ class Diagnostics:
         self._strict = strict
         self._muted: list[tuple[int, int]] = []
         self._found: dict[tuple[str, Place | None, str], Diagnostic] = {}
+        self._room: dict[str, int] = {}
+        self._left_out: Counter[str] = Counter()
+        self._failed = False
 
     def ignore(self, codes: Iterable[str], line: int = 0) -> None:
         """Silence warnings and notes on one line of the file, or everywhere."""
@@ -55,13 +68,26 @@ class Diagnostics:
         self, code: Code, where: Span | None, message: str, *, help: str = "", notes: Sequence[str] = ()
     ) -> None:
         """Add a finding at `where`, a span of the parsed text."""
+        if self.leaves_out(code):
+            return
         if where and any(first <= where.line <= last for first, last in self._muted):
             return
         self.add(code, self.source.place(where) if where else None, message, help=help, notes=notes)
 
     def report_line(self, code: Code, line: int, message: str, *, help: str = "", text: str = "") -> None:
         """Add a finding on `line` of the user's file, at `text` if it stands there."""
-        self.add(code, place_on_line(self.source, line, text), message, help=help)
+        if not self.leaves_out(code):
+            self.add(code, place_on_line(self.source, line, text), message, help=help)
+
+    def leaves_out(self, code: Code) -> bool:
+        """Whether there is no room for one more finding of this code; it is counted then.
+
+        For those to ask who would take long to find its place, or the name that was meant.
+        """
+        if self._room.get(code.id, _MOST) > 0:
+            return False
+        self._left_out[code.id] += 1
+        return True
 
     def add(self, code: Code, place: Place | None, message: str, *, help: str = "", notes: Sequence[str] = ()) -> None:
         severity = code.severity
@@ -70,15 +96,28 @@ class Diagnostics:
                 return
             if severity is Severity.WARNING and self._strict:
                 severity = Severity.ERROR
-        found = Diagnostic(code, severity, self.source.name, place, message, help, tuple(notes))
-        self._found.setdefault((code.id, place, message), found)
+        message = _cut(message)
+        key = (code.id, place, message)
+        if key in self._found or self.leaves_out(code):
+            return
+        self._room[code.id] = self._room.get(code.id, _MOST) - 1 - (len(place.text) // _LONG_LINE if place else 0)
+        self._failed = self._failed or severity is Severity.ERROR
+        few = tuple(_cut(note) for note in notes[:_MOST_NOTES])
+        if len(notes) > _MOST_NOTES:
+            few = (*few, f"and {len(notes) - _MOST_NOTES} more")
+        self._found[key] = Diagnostic(code, severity, self.source.name, place, message, _cut(help), few)
 
     def __iter__(self) -> Iterator[Diagnostic]:
-        return iter(sorted(self._found.values(), key=lambda found: found.order))
+        found = sorted(self._found.values(), key=lambda one: one.order)
+        last = {one.code.id: n for n, one in enumerate(found)}
+        for code, count in self._left_out.items():
+            one = found[last[code]]
+            found[last[code]] = replace(one, notes=(*one.notes, f"{count} more findings of this kind are not shown"))
+        return iter(found)
 
     @property
     def failed(self) -> bool:
-        return any(found.severity is Severity.ERROR for found in self._found.values())
+        return self._failed
 
 
 def place_on_line(source: Source, line: int, text: str = "") -> Place:
@@ -92,6 +131,11 @@ def place_on_line(source: Source, line: int, text: str = "") -> Place:
 
 # Comparing a word with every name takes time; a workflow of thousands of tasks may hold thousands of such words.
 _MOST_SUGGESTIONS: Final = 300
+_LONGEST_WORD: Final = 100
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
 def advice(*parts: str) -> str:
@@ -104,9 +148,10 @@ def advice(*parts: str) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`did you mean `x`?` for the nearest of `known`, or nothing; case and `-`/`_` count little."""
-    folded = {_fold(name): name for name in reversed(sorted(known))}
-    if len(folded) > _MOST_SUGGESTIONS:
+    names = list(known)
+    if len(names) > _MOST_SUGGESTIONS or len(word) > _LONGEST_WORD:
         return ""
+    folded = {_fold(name): name for name in sorted(names, reverse=True) if len(name) <= _LONGEST_WORD}
     near = get_close_matches(_fold(word), folded, n=1, cutoff=0.6)
     return f"did you mean `{folded[near[0]]}`?" if near else ""
 
@@ -117,6 +162,6 @@ def _fold(word: str) -> str:
 
 def listed(names: Iterable[str], most: int = 12) -> str:
     """`a`, `b`, `c` and 7 more."""
-    words = [f"`{name}`" for name in names]
+    words = list(names)
     more = f" and {len(words) - most} more" if len(words) > most else ""
-    return ", ".join(words[:most]) + more
+    return ", ".join(f"`{word}`" for word in words[:most]) + more

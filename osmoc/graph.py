@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from hashlib import sha256
 
 from osmoc.spec import Resource
 from osmoc.values import ExitRange
@@ -98,6 +99,11 @@ class File:
 
     path: str
     content: str | bytes
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of its bytes, in hex."""
+        return sha256(self.content.encode() if isinstance(self.content, str) else self.content).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Final, Literal
 
 from osmoc import __version__, codes, document, templating
+from osmoc.decisions import Decisions
 from osmoc.diagnostics import Diagnostic, Diagnostics
 from osmoc.emit.argo import emit_argo
 from osmoc.emit.jobs import emit_jobs
@@ -34,17 +35,20 @@ from osmoc.passes.check_resources import check_resources
 from osmoc.passes.check_tokens import check_tokens
 from osmoc.passes.check_writers import check_writers
 from osmoc.passes.choose_pool import choose_pool
+from osmoc.passes.digest_tasks import digest_tasks
 from osmoc.passes.lower_datasets import lower_datasets
 from osmoc.passes.lower_groups import lower_groups
-from osmoc.passes.make_plan import Decisions, make_plan
+from osmoc.passes.make_plan import make_plan
 from osmoc.passes.place_tasks import place_tasks
 from osmoc.passes.read_files import FileReader, read_files
 from osmoc.passes.read_spec import read_spec
 from osmoc.passes.render_template import Renderer, render_template
 from osmoc.passes.resolve_secrets import resolve_secrets
-from osmoc.passes.split_sections import WORKFLOW, split_sections
+from osmoc.passes.split_sections import split_sections
+from osmoc.passes.write_documents import write_documents
 from osmoc.plan import Plan
 from osmoc.profile import Profile
+from osmoc.sections import WORKFLOW
 from osmoc.source import Source
 from osmoc.spec import Workflow
 from osmoc.written import Check, Written
@@ -179,13 +183,15 @@ def _plan(graph: Graph, profile: Profile | None, options: Options, tree: Tree, f
         places=place_tasks(graph, cluster, tree, found),
         resolved=resolve_secrets(graph, cluster, tree, found),
         labels=options.labels,
+        digests=digest_tasks(graph),
     )
     if found.failed:
         return None
     workflow_id = options.workflow_id or _identify(decisions, tree, found)
     if found.failed or not _is_legal(workflow_id, found):
         return None
-    plan = make_plan(decisions, workflow_id, __version__, tree, found)
+    documented = write_documents(decisions, workflow_id)
+    plan = make_plan(decisions, documented, workflow_id, __version__, tree, found)
     _check_clash(plan, found)
     for need in plan.requirements:
         message = f"the cluster must have {need.kind} `{need.name}`: {need.reason}"
@@ -215,7 +221,8 @@ def _identify(decisions: Decisions, tree: Tree, found: Diagnostics) -> str:
     that changes no object runs nothing again.
     """
     stem = fit(kubernetes_name(decisions.graph.name), _LONGEST_ID - 9)
-    draft = make_plan(decisions, f"{stem}-00000000", "", tree, found)
+    draft_id = f"{stem}-00000000"
+    draft = make_plan(decisions, write_documents(decisions, draft_id), draft_id, "", tree, found)
     content = json.dumps(
         [_manifests(draft, found), decisions.cluster.profile.model_dump_json(exclude_defaults=True), document.VERSION],
         ensure_ascii=False,

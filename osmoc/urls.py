@@ -25,7 +25,10 @@ def fault_of(url: str) -> tuple[str, str] | None:
     if scheme not in _FORMS or not separator:
         return _unknown_scheme(url, scheme if separator else "")
     if "\n" in url:
-        return "a URL of several lines", "the block scalar `|` puts a line end behind it: write it on the line of its key"
+        return (
+            "a URL of several lines",
+            "the block scalar `|` puts a line end behind it: write it on the line of its key",
+        )
     if _FORMS[scheme].fullmatch(url):
         return None
     help = f"the form is `{_SHAPES[scheme]}`"

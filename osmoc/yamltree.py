@@ -110,12 +110,13 @@ class Tree:
         node, _ = self._walk(path)
         for number in range(node.line, min(node.end_line, len(self._lines)) + 1):
             line = self._lines[number - 1]
-            at = line.find(text, node.column - 1 if number == node.line else 0)
+            end = node.end_column - 1 if number == node.end_line else len(line)
+            at = line.find(text, node.column - 1 if number == node.line else 0, end)
             while at >= 0:
                 if occurrence == 0:
                     return Span(number, at + 1, at + 1 + len(text))
                 occurrence -= 1
-                at = line.find(text, at + 1)
+                at = line.find(text, at + 1, end)
         return self.span(path)
 
     def _walk(self, path: Path) -> tuple[Node, Node | None]:
@@ -337,7 +338,7 @@ class _Plain:
 
     def _mapping(self, node: Node) -> dict[Any, Any]:
         plain: dict[Any, Any] = {}
-        first: dict[Any, Node] = {}
+        first: dict[Any, tuple[Any, Node]] = {}
         for key_node, value_node in self._merged(node):
             key = self.of(key_node)
             if isinstance(key, list | dict):
@@ -348,14 +349,16 @@ class _Plain:
                     help="braces in a value need quotes",
                 )
                 continue
-            if key in first:
+            identity = key.value if isinstance(key, Scalar) else key
+            if identity in first:
                 self._found.report(
                     codes.DUPLICATE_KEY,
                     key_node.span,
                     f"key `{key_node.value}` stands twice in one mapping; the last one counts",
-                    notes=[self._first_place(first[key])],
+                    notes=[self._first_place(first[identity][1])],
                 )
-            first[key] = key_node
+                del plain[first[identity][0]]
+            first[identity] = (key, key_node)
             plain[key] = self.of(value_node)
         return plain
 

@@ -13,6 +13,11 @@ from osmoc.source import Source, Span
 from osmoc.yamltree import Scalar, Tree, parse
 
 
+def load(text: str) -> Any:
+    """By libyaml, as we do it: it takes tabs that the other one refuses."""
+    return yaml.load(text, Loader=yaml.CSafeLoader)
+
+
 def read(text: str) -> tuple[Tree | None, list[tuple[str, int]]]:
     found = Diagnostics(Source("f.yaml", text))
     tree = parse(text, found)
@@ -85,7 +90,7 @@ def test_values_are_those_of_pyyaml(data: Any, flow: bool, style: Any) -> None:
     text = yaml.safe_dump(
         data, default_flow_style=flow, default_style=style, allow_unicode=True, sort_keys=False, width=1000
     )
-    assert values(tree_of(text).plain) == yaml.safe_load(text) == data
+    assert values(tree_of(text).plain) == load(text) == data
 
 
 @settings(derandomize=True, max_examples=250, deadline=None)
@@ -97,20 +102,19 @@ def test_every_place_holds_its_scalar(data: Any, flow: bool) -> None:
         span = tree.span(path)
         there = at(text, span)
         if isinstance(leaf, Scalar):
-            assert there.strip("\"'") == leaf.text and span == leaf.span or there == ""
+            assert there == leaf.text and span == leaf.span
         elif isinstance(leaf, str) and leaf and "\n" not in leaf:
-            assert yaml.safe_load(f"- {there}" if "\n" not in there else there) == [leaf]
+            assert load(f"- {there}") == [leaf]
 
 
 @pytest.mark.parametrize("text", TRICKY)
 def test_plain_scalars_resolve_as_in_pyyaml(text: str) -> None:
-    try:
-        expected = yaml.safe_load(f"a: {text}\nb: 1")
-    except yaml.YAMLError:
-        tree, findings = read(f"a: {text}\nb: 1")
-        assert tree is None and findings[0][0] == "E003"
-        return
     tree, findings = read(f"a: {text}\nb: 1")
+    try:
+        expected = load(f"a: {text}\nb: 1")
+    except yaml.YAMLError:
+        assert text == "=" or findings[0][0] == "E003"  # which is text to us, as in YAML 1.2
+        return
     assert tree is not None and repr(values(tree.plain)) == repr(expected)
 
 
@@ -143,7 +147,7 @@ _PIECES = [
 def test_text_is_read_as_by_pyyaml_or_refused_as_by_pyyaml(text: str) -> None:
     tree, findings = read(text)
     try:
-        expected = yaml.safe_load(text)
+        expected = load(text)
     except (yaml.YAMLError, ValueError, TypeError):
         assert tree is None or findings
         return
@@ -162,7 +166,7 @@ def test_text_is_read_as_by_pyyaml_or_refused_as_by_pyyaml(text: str) -> None:
         ("a:\n- b: 1\n  c: 2\n", ("a", 0), (2, "b")),  # of a collection its first key
         ("a:\n  b:\n    c: 1\n", ("a", "b"), (2, "b")),  # of a mapping its key
         ("a:\nb: 1\n", ("a",), (1, "a")),  # of nothing its key
-        ("a: &x value\nb: *x\n", ("b",), (1, "value")),  # of an alias what it stands for
+        ("a: &x value\nb: *x\n", ("b",), (1, "&x value")),  # of an alias what it stands for
         ("a: 1\na: 2\n", ("a",), (2, "2")),  # of two keys the one that counts
         ("a: 1\n", ("a", "b", "c"), (1, "1")),  # of what is not there what comes next to it
         ("ä: é\n", ("ä",), (1, "é")),
@@ -221,7 +225,7 @@ def test_lines(text: str, path: tuple[str | int, ...], expected: tuple[int, int]
         ("a: !!str 1\n", []),
         ("a: 2024-13-45\n", [("E003", 1)]),
         ("? [a]\n: 1\n", [("E003", 1)]),
-        ("{{ a }}: 1\n", [("E003", 1)]),
+        ("{{ a }}: 1\n", [("E003", 1), ("E003", 1)]),
         ('a: "\\0"\n', [("E002", 1)]),
         (f"a: {'9' * 101}\n", [("E009", 1)]),
         (f"a: {'9' * 100}\n", []),
@@ -236,7 +240,7 @@ def test_what_is_reported(text: str, findings: list[tuple[str, int]]) -> None:
 
 def test_merge_keys_give_way_to_what_stands_there() -> None:
     text = "base: &b {x: 1, y: 2}\nmore: &m {y: 3, z: 4}\nall:\n  x: 0\n  <<: [*b, *m]\n"
-    assert values(tree_of(text).plain)["all"] == yaml.safe_load(text)["all"] == {"x": 0, "y": 2, "z": 4}
+    assert values(tree_of(text).plain)["all"] == load(text)["all"] == {"x": 0, "y": 2, "z": 4}
 
 
 def test_nesting_ends_at_64() -> None:

@@ -1,22 +1,12 @@
 """The values of a template: `default-values`, then `--set`, then `--set-string`; and the version of the language."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from osmoc import codes
 from osmoc.diagnostics import Diagnostics
-from osmoc.passes.split_sections import DEFAULTS, VERSION, Section
+from osmoc.sections import DEFAULTS, VERSION, Section, Values
 from osmoc.yamltree import Scalar, parse
-
-
-@dataclass(frozen=True, slots=True)
-class Values:
-    """What the template is rendered with, and on which line of the file each default stands."""
-
-    by_name: Mapping[str, Any] = field(default_factory=dict)
-    default_lines: Mapping[str, int] = field(default_factory=dict)
-    given: Mapping[str, str] = field(default_factory=dict)
 
 
 def bind_values(

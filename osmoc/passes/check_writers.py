@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from osmoc import codes
 from osmoc.diagnostics import Diagnostics
@@ -61,12 +62,12 @@ def _places(task: Task, default_bucket: str) -> Iterator[tuple[_Place, Path]]:
 def _check_order(shared: Mapping[_Place, Sequence[_Writer]], graph: Graph, tree: Tree, found: Diagnostics) -> None:
     import networkx  # few workflows write one thing twice: it is loaded for those
 
-    network = networkx.DiGraph((edge.upstream, edge.downstream) for edge in graph.edges)
+    network: Any = networkx.DiGraph((edge.upstream, edge.downstream) for edge in graph.edges)
     network.add_nodes_from(graph.groups)
 
     @cache
     def above(group: str) -> frozenset[str]:
-        return frozenset(networkx.ancestors(network, group))
+        return frozenset(networkx.ancestors(network, group))  # type: ignore[no-untyped-call]
 
     for place, several in shared.items():
         for n, writer in enumerate(several):

@@ -1,10 +1,10 @@
 """Decide which pool a workflow runs in, with which priority; and what the profile forbids of it as a whole."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from osmoc import codes
+from osmoc.decisions import Cluster
 from osmoc.diagnostics import Diagnostics, advice, did_you_mean, listed
 from osmoc.graph import Graph
 from osmoc.names import LABEL_VALUE
@@ -13,31 +13,6 @@ from osmoc.profile import Pool, Profile
 from osmoc.yamltree import Tree
 
 _UNITS: Final = (("d", 86_400), ("h", 3_600), ("m", 60))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cluster:
-    """The profile and what was chosen of it. `is_open`: no profile, names are taken on trust."""
-
-    profile: Profile
-    is_open: bool
-    target: Literal["argo", "jobs"]
-    pool_name: str
-    pool: Pool
-    priority: str
-    priority_class: str
-    exec_timeout: float | None
-    queue_timeout: float | None
-    requirements: tuple[Requirement, ...]
-
-    @property
-    def lacks_pool(self) -> bool:
-        """The profile has pools, or one was asked for, and none of its pools was chosen: an error, reported."""
-        return not self.is_open and bool(self.pool_name or self.profile.pools) and not self._has_pool
-
-    @property
-    def _has_pool(self) -> bool:
-        return self.pool_name in self.profile.pools
 
 
 def choose_pool(

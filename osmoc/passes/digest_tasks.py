@@ -10,7 +10,7 @@ from graphlib import TopologicalSorter
 from hashlib import sha256
 from typing import Any
 
-from osmoc.graph import DatasetRead, File, Graph, Task, TaskRead, UrlRead
+from osmoc.graph import DatasetRead, Graph, Task, TaskRead, UrlRead
 
 
 def digest_tasks(graph: Graph) -> Mapping[str, str]:
@@ -31,15 +31,10 @@ def _digest(task: Task, upstream: Mapping[str, str]) -> str:
             *([item.name, item.credential, item.key] for item in task.variables),
             *([item.directory, item.credential] for item in task.directories),
         ],
-        "files": [[file.path, digest_of(file)] for file in task.files],
+        "files": [[file.path, file.digest] for file in task.files],
         "inputs": [_identity(read, upstream) for read in task.reads],
     }
     return sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
-
-
-def digest_of(file: File) -> str:
-    content = file.content.encode() if isinstance(file.content, str) else file.content
-    return sha256(content).hexdigest()
 
 
 def _identity(read: TaskRead | UrlRead | DatasetRead, upstream: Mapping[str, str]) -> list[Any]:

@@ -4,17 +4,14 @@ Needs: a graph without cycles. Leaves: a plan that any target can be written fro
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from osmoc import codes, document, images
 from osmoc import graph as lowered
 from osmoc.datasets import in_bucket, parse_reference
+from osmoc.decisions import Cluster, Decisions, Resolved
 from osmoc.diagnostics import Diagnostics
 from osmoc.graph import Action, Graph, UrlWrite, Via
-from osmoc.passes.choose_pool import Cluster
-from osmoc.passes.place_tasks import Places
-from osmoc.passes.resolve_secrets import Resolved
-from osmoc.passes.write_documents import write_documents
 from osmoc.plan import Group, Plan, Requirement, Task
 from osmoc.profile import Profile
 from osmoc.yamltree import Tree
@@ -23,21 +20,16 @@ _SHARD_BYTES = 200 * 1024
 _TASK_BYTES = 900 * 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decisions:
-    """What was decided about a graph before it gets an id."""
-
-    graph: Graph
-    cluster: Cluster
-    places: Places
-    resolved: Resolved
-    labels: Mapping[str, str]
-
-
-def make_plan(decisions: Decisions, workflow_id: str, version: str, tree: Tree, found: Diagnostics) -> Plan:
+def make_plan(
+    decisions: Decisions,
+    documented: Mapping[str, Group],
+    workflow_id: str,
+    version: str,
+    tree: Tree,
+    found: Diagnostics,
+) -> Plan:
     cluster = decisions.cluster
-    groups = write_documents(decisions.graph, workflow_id, cluster, decisions.places, decisions.resolved)
-    groups, shards = _shard(groups, tree, found)
+    groups, shards = _shard(documented, tree, found)
     _check_driver(groups, cluster, tree, found)
     _check_retries(decisions.graph, cluster, tree, found)
     _note_publishing(decisions.graph, cluster.profile.datasets.default_bucket, tree, found)

@@ -11,23 +11,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from osmoc import codes, pod_templates
+from osmoc.decisions import Cluster, Places
 from osmoc.diagnostics import Diagnostics, advice, did_you_mean, listed
 from osmoc.graph import Graph, Group, Mount, Task
-from osmoc.passes.choose_pool import Cluster
-from osmoc.passes.validate_resources import validate_resources
 from osmoc.plan import Mark, Placement, Requirement, TopologyTerm
 from osmoc.profile import Platform
 from osmoc.spec import Resource
 from osmoc.template_variables import Amounts, amounts_of, variables_of
+from osmoc.validations import validate_resources
 from osmoc.yamltree import Path, Tree
 
 _RESOURCES: Path = ("workflow", "resources")
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    by_task: Mapping[str, Placement]
-    requirements: tuple[Requirement, ...]
 
 
 def place_tasks(graph: Graph, cluster: Cluster, tree: Tree, found: Diagnostics) -> Places:

@@ -11,8 +11,7 @@ from typing import Any, Final
 
 from osmoc import codes
 from osmoc.diagnostics import Diagnostics, did_you_mean, listed
-from osmoc.passes.bind_values import Values
-from osmoc.passes.split_sections import Section
+from osmoc.sections import Section, Values
 from osmoc.source import Source, line_of
 from osmoc.templating import Fault, FaultKind, Rendered
 from osmoc.tokens import PROTECTED

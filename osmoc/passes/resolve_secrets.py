@@ -5,37 +5,15 @@ data is reached with the credential of the storage.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from osmoc import codes, document, images, urls
+from osmoc.decisions import Cluster, Resolved, Secrets
 from osmoc.diagnostics import Diagnostics, advice, did_you_mean, listed
 from osmoc.graph import DatasetRead, DatasetUpdate, DatasetWrite, Graph, Task, UrlRead, UrlWrite
 from osmoc.names import kubernetes_name
-from osmoc.passes.choose_pool import Cluster
 from osmoc.plan import Requirement, SecretDirectory, SecretVariable
 from osmoc.profile import Bucket, Profile, Storage
 from osmoc.yamltree import Path, Tree
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Secrets:
-    """What one task needs of Secrets. `data` are those that only osmo-ctrl gets."""
-
-    pull: str
-    variables: tuple[SecretVariable, ...]
-    directories: tuple[SecretDirectory, ...]
-    access: tuple[document.Access, ...]
-    buckets: tuple[document.Bucket, ...]
-    data: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Resolved:
-    """`storage` is None where no task moves data and the profile has none."""
-
-    by_task: Mapping[str, Secrets]
-    storage: Storage | None
-    requirements: tuple[Requirement, ...]
 
 
 def resolve_secrets(graph: Graph, cluster: Cluster, tree: Tree, found: Diagnostics) -> Resolved:

@@ -5,11 +5,11 @@ so that a line number in a section is a line number in the file.
 """
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from osmoc import codes
 from osmoc.diagnostics import Diagnostics, advice, did_you_mean
+from osmoc.sections import DEFAULTS, VERSION, WORKFLOW, Section
 from osmoc.yamltree import UNPRINTABLE
 
 _SECTION: Final = re.compile(r"^([A-Za-z][A-Za-z0-9_-]*):", re.MULTILINE)
@@ -17,18 +17,6 @@ _STATEMENT: Final = re.compile(r"^\s*\{%")
 _NEARLY: Final = re.compile(r"""^[ \t{]*["']?workflow["']?[ \t]*:""", re.MULTILINE)
 _IGNORE: Final = re.compile(r"#\s*osmoc:\s*ignore\s+((?:[WN][0-9]{3}[,\s]*)+)")
 _MAX_CHARACTERS: Final = 32 * 1024 * 1024
-
-WORKFLOW: Final = "workflow"
-DEFAULTS: Final = "default-values"
-VERSION: Final = "version"
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """Empty lines, then the text of a section from the line it starts on."""
-
-    line: int
-    text: str
 
 
 def split_sections(found: Diagnostics) -> dict[str, Section]:

@@ -11,12 +11,9 @@ from typing import assert_never
 
 from osmoc import document, exit_codes, graph, plan
 from osmoc.datasets import in_bucket, is_new
+from osmoc.decisions import Cluster, Decisions, Places, Resolved, Secrets
 from osmoc.graph import Action, Dataset, DatasetRead, DatasetUpdate, DatasetWrite, Graph, TaskRead, UrlRead, UrlWrite
 from osmoc.names import LONGEST_LABEL, absolute, fit, kubernetes_name
-from osmoc.passes.choose_pool import Cluster
-from osmoc.passes.digest_tasks import digest_of, digest_tasks
-from osmoc.passes.place_tasks import Places
-from osmoc.passes.resolve_secrets import Resolved, Secrets
 from osmoc.profile import Storage
 from osmoc.tokens import INPUT_DIRECTORY, OUTPUT_DIRECTORY, Token, TokenKind, bind
 from osmoc.values import ExitRange
@@ -48,17 +45,16 @@ class _Context:
     dataset_writers: Mapping[Dataset, tuple[_Writer, ...]]
 
 
-def write_documents(
-    lowered: Graph, workflow_id: str, cluster: Cluster, places: Places, resolved: Resolved
-) -> Mapping[str, plan.Group]:
+def write_documents(decisions: Decisions, workflow_id: str) -> Mapping[str, plan.Group]:
+    lowered = decisions.graph
     context = _Context(
         graph=lowered,
         workflow_id=workflow_id,
-        cluster=cluster,
-        places=places,
-        resolved=resolved,
-        digests=digest_tasks(lowered),
-        dataset_writers=_dataset_writers(lowered, cluster.profile.datasets.default_bucket),
+        cluster=decisions.cluster,
+        places=decisions.places,
+        resolved=decisions.resolved,
+        digests=decisions.digests,
+        dataset_writers=_dataset_writers(lowered, decisions.cluster.profile.datasets.default_bucket),
     )
     publishing = _publishing(lowered)
     upstream = lowered.upstream()
@@ -198,8 +194,7 @@ def _document(
             document.CredentialDirectory(directory=item.directory, secret=item.secret) for item in secrets.directories
         ),
         files=tuple(
-            document.File(path=file.path, key=key, digest=digest_of(file))
-            for file, key in zip(files, keys, strict=True)
+            document.File(path=file.path, key=key, digest=file.digest) for file, key in zip(files, keys, strict=True)
         ),
         inputs=tuple(_input(read, group, bound, context) for read in task.reads),
         outputs=tuple(_output(write, bound, context) for write in task.writes),

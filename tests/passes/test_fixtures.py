@@ -19,27 +19,30 @@ import yaml
 from pydantic import BaseModel
 
 from osmoc import templating
+from osmoc.decisions import Cluster, Decisions
 from osmoc.diagnostics import Diagnostics
 from osmoc.document import TaskDocument
 from osmoc.graph import DatasetUpdate, DatasetWrite, Graph, Task, TaskRead, Via
-from osmoc.passes.bind_values import Values, bind_values
+from osmoc.passes.bind_values import bind_values
 from osmoc.passes.check_cycles import check_cycles
 from osmoc.passes.check_order import check_order
 from osmoc.passes.check_writers import check_writers
-from osmoc.passes.choose_pool import Cluster, choose_pool
+from osmoc.passes.choose_pool import choose_pool
 from osmoc.passes.digest_tasks import digest_tasks
 from osmoc.passes.lower_datasets import lower_datasets
 from osmoc.passes.lower_groups import lower_groups
-from osmoc.passes.make_plan import Decisions, make_plan
+from osmoc.passes.make_plan import make_plan
 from osmoc.passes.place_tasks import place_tasks
 from osmoc.passes.read_files import read_files
 from osmoc.passes.read_profile import read_profile
 from osmoc.passes.read_spec import read_spec
 from osmoc.passes.render_template import render_template
 from osmoc.passes.resolve_secrets import resolve_secrets
-from osmoc.passes.split_sections import WORKFLOW, Section, split_sections
+from osmoc.passes.split_sections import split_sections
+from osmoc.passes.write_documents import write_documents
 from osmoc.plan import Plan
 from osmoc.profile import Profile
+from osmoc.sections import WORKFLOW, Section, Values
 from osmoc.source import Source
 from osmoc.spec import Workflow
 from osmoc.values import Size
@@ -133,8 +136,9 @@ class Bench:
             places=place_tasks(self.graph, self.cluster, self.tree, self.found),
             resolved=resolve_secrets(self.graph, self.cluster, self.tree, self.found),
             labels={},
+            digests=digest_tasks(self.graph),
         )
-        return make_plan(decisions, "flow-1", "1.0", self.tree, self.found)
+        return make_plan(decisions, write_documents(decisions, "flow-1"), "flow-1", "1.0", self.tree, self.found)
 
     def has(self, form: str) -> bool:
         return form in vars(self)

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from osmoc import codes, pod_templates
+from osmoc.decisions import Cluster
 from osmoc.diagnostics import Diagnostics
-from osmoc.passes.choose_pool import Cluster
 from osmoc.profile import NodeOffer, Platform, Validation
 from osmoc.yamltree import Path, Tree
 

@@ -1,0 +1,76 @@
+"""What is decided on the way from graph to plan, one type for each pass that decides."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from osmoc import document
+from osmoc.graph import Graph
+from osmoc.plan import Placement, Requirement, SecretDirectory, SecretVariable
+from osmoc.profile import Pool, Profile, Storage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """The profile and what was chosen of it. `is_open`: no profile, names are taken on trust."""
+
+    profile: Profile
+    is_open: bool
+    target: Literal["argo", "jobs"]
+    pool_name: str
+    pool: Pool
+    priority: str
+    priority_class: str
+    exec_timeout: float | None
+    queue_timeout: float | None
+    requirements: tuple[Requirement, ...]
+
+    @property
+    def lacks_pool(self) -> bool:
+        """The profile has pools, or one was asked for, and none of its pools was chosen: an error, reported."""
+        return not self.is_open and bool(self.pool_name or self.profile.pools) and not self._has_pool
+
+    @property
+    def _has_pool(self) -> bool:
+        return self.pool_name in self.profile.pools
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where every task goes, by its name."""
+
+    by_task: Mapping[str, Placement]
+    requirements: tuple[Requirement, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secrets:
+    """What one task needs of Secrets. `data` are those that only osmo-ctrl gets."""
+
+    pull: str
+    variables: tuple[SecretVariable, ...]
+    directories: tuple[SecretDirectory, ...]
+    access: tuple[document.Access, ...]
+    buckets: tuple[document.Bucket, ...]
+    data: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """`storage` is None where no task moves data and the profile has none."""
+
+    by_task: Mapping[str, Secrets]
+    storage: Storage | None
+    requirements: tuple[Requirement, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decisions:
+    """All that is decided about a graph before it gets an id; `digests` are the content digests of its tasks."""
+
+    graph: Graph
+    cluster: Cluster
+    places: Places
+    resolved: Resolved
+    labels: Mapping[str, str]
+    digests: Mapping[str, str]
