@@ -68,7 +68,7 @@ def render(text: str, values: Mapping[str, Any]) -> Rendered:
         return _failed(*undefined, Fault(FaultKind.SYNTAX, error.lineno, error.message or "syntax error"))
     except MemoryError:
         return _failed(Fault(FaultKind.LIMIT, 0, "the template needs too much memory"))
-    except RecursionError:
+    except (RecursionError, SyntaxError):  # the latter by Python, about the code that Jinja makes
         return _failed(Fault(FaultKind.LIMIT, 0, "the template nests or calls itself too deeply"))
     except Exception as error:  # a template can raise whatever Python can
         message = str(error) or type(error).__name__

@@ -28,25 +28,29 @@ class Token:
 
 
 # What the template must not touch: no space after the braces, as OSMO looks for them.
-PROTECTED: Final = re.compile(r"\{\{(?:uuid|workflow_id|output|(?:input|host):[^}\n]+)\}\}")
+# Names are bounded: a thousand openings without an end would be looked at a thousand times.
+PROTECTED: Final = re.compile(r"\{\{(?:uuid|workflow_id|output|(?:input|host):[^}\n]{1,200})\}\}")
 
 # What is a token once the template is gone; spaces before the closing braces are tolerated, as in OSMO.
-_TOKEN: Final = re.compile(r"\{\{ *(?:(uuid|workflow_id|output)|(input|host):([^{}\n]*?)) *\}\}")
+_TOKEN: Final = re.compile(r"\{\{ *(?:(uuid|workflow_id|output) *|(input|host):([^{}\n]*))\}\}")
 
 
 def tokens_in(text: str) -> Iterator[Token]:
     if "{{" not in text:
         return
     for match in _TOKEN.finditer(text):
-        kind = TokenKind(match[1] or match[2])
-        yield Token(kind, match[3] or "", match[0])
+        yield _token(match)
+
+
+def _token(match: re.Match[str]) -> Token:
+    return Token(TokenKind(match[1] or match[2]), (match[3] or "").rstrip(" "), match[0])
 
 
 def bind(text: str, value: Callable[[Token], str]) -> str:
     """`text` with each token replaced by its value."""
     if "{{" not in text:
         return text
-    return _TOKEN.sub(lambda match: value(Token(TokenKind(match[1] or match[2]), match[3] or "", match[0])), text)
+    return _TOKEN.sub(lambda match: value(_token(match)), text)
 
 
 def stand_in(path: str) -> str:

@@ -47,6 +47,7 @@ from osmoc import compile_workflow, spec
 from osmoc.cli.commands import osmoc
 from osmoc.codes import TABLE, Severity
 from osmoc.diagnostics import Diagnostics
+from osmoc.document import TaskDocument
 from osmoc.exit_codes import SYSTEM_RANGES
 from osmoc.passes.read_profile import read_profile
 from osmoc.pipeline import Options, Result
@@ -247,6 +248,13 @@ def test_files_of_the_repository_exist(path: Path) -> None:
 
 
 @markdown
+def test_tables_have_as_many_cells_in_every_row(path: Path) -> None:
+    rows = re.findall(r"^\|.*\|$(?:\n\|.*\|$)*", prose(read(path)), re.MULTILINE)
+    sizes = [{len(re.split(r"(?<!\\)\|", line)) for line in rows_.split("\n")} for rows_ in rows]
+    assert [rows_ for rows_, size in zip(rows, sizes, strict=True) if len(size) != 1] == []
+
+
+@markdown
 def test_codes_exist(path: Path) -> None:
     assert set(re.findall(r"\b[EWN][0-9]{3}\b", read(path))) <= TABLE.keys()
 
@@ -273,6 +281,12 @@ def test_language_names_every_difference_from_osmo() -> None:
         if found and not found & named:
             missing[case["id"]] = found
     assert missing == {}
+
+
+def test_pod_lists_every_key_of_a_task_document() -> None:
+    # The keys in the columns of the last table, for the first one has none of them.
+    rows = re.findall(r"^\| (`[a-z_`, ]+`) \|", section(read("docs/pod.md"), "The task document"), re.MULTILINE)
+    assert {key.strip("` ") for row in rows for key in row.split(",")} == set(TaskDocument.model_fields)
 
 
 def test_task_documents_of_the_examples_fit_their_schema() -> None:

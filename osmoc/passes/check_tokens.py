@@ -1,7 +1,7 @@
 """Special tokens: each stands in a task, has a form that is replaced, and names something that is there."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,13 +15,17 @@ from osmoc.yamltree import Path, Scalar, Tree
 _HALF: Final = re.compile(r"\{\{ *(input|host):")
 
 
+# What is wrong, and help; that takes long where there are many names, and is asked for last.
+_Fault = tuple[codes.Code, str, Callable[[], str]]
+
+
 @dataclass(frozen=True, slots=True)
 class _Reach:
     """What the tokens of a task can name."""
 
     task: Task
     inputs: frozenset[str]
-    peers: tuple[str, ...]
+    peers: Mapping[str, None]  # a set that keeps the order of the file
     every: frozenset[str]
 
 
@@ -29,7 +33,7 @@ def check_tokens(written: Written, found: Diagnostics) -> None:
     workflow, tree = written.workflow, written.tree
     every = frozenset(task.name for _, task in workflow.walk())
     for _, tasks in workflow.walk_groups():
-        peers = tuple(task.name for _, task in tasks)
+        peers = dict.fromkeys(task.name for _, task in tasks)
         for where, task in tasks:
             inputs = frozenset(item.task.rpartition(":")[2] for item in task.inputs if isinstance(item, TaskInput))
             reach = _Reach(task, inputs, peers, every)
@@ -64,18 +68,18 @@ def _check_task(where: Path, reach: _Reach, tree: Tree, found: Diagnostics) -> N
 
 def _check_token(token: Token, path: Path, occurrence: int, reach: _Reach, tree: Tree, found: Diagnostics) -> None:
     fault = _fault(token, reach)
-    if fault:
+    if fault and not found.leaves_out(fault[0]):
         code, message, help = fault
-        found.report(code, tree.find(path, token.text, occurrence), message, help=help)
+        found.report(code, tree.find(path, token.text, occurrence), message, help=help())
 
 
-def _fault(token: Token, reach: _Reach) -> tuple[codes.Code, str, str] | None:
+def _fault(token: Token, reach: _Reach) -> _Fault | None:
     name = token.argument
     if token.kind is TokenKind.UUID:
-        return codes.TOKEN_FORM, "nothing replaces `{{uuid}}`", "`{{workflow_id}}` is unique to a run"
+        return codes.TOKEN_FORM, "nothing replaces `{{uuid}}`", lambda: "`{{workflow_id}}` is unique to a run"
     if name != name.strip():
         form = f"`{{{{{token.kind.value}:{name.strip()}}}}}`"
-        return codes.TOKEN_FORM, f"`{token.text}` is never replaced", f"write it without the space: {form}"
+        return codes.TOKEN_FORM, f"`{token.text}` is never replaced", lambda: f"write it without the space: {form}"
     if token.kind is TokenKind.INPUT:
         return _input_fault(name, reach)
     if token.kind is TokenKind.HOST:
@@ -83,35 +87,43 @@ def _fault(token: Token, reach: _Reach) -> tuple[codes.Code, str, str] | None:
     return None
 
 
-def _input_fault(name: str, reach: _Reach) -> tuple[codes.Code, str, str] | None:
+def _input_fault(name: str, reach: _Reach) -> _Fault | None:
     count = len(reach.task.inputs)
     if name.isascii() and name.isdigit():
         if name != str(int(name[:9])):
             return (
                 codes.TOKEN_FORM,
                 f"`{{{{input:{name}}}}}` is never replaced",
-                f"write `{{{{input:{int(name[:9])}}}}}`",
+                lambda: f"write `{{{{input:{int(name[:9])}}}}}`",
             )
         if int(name) >= count:
             has = f"{count} input{'s' if count > 1 else ''}, counted from 0" if count else "no inputs"
-            return codes.TOKEN_INDEX, f"`{{{{input:{name}}}}}`, but task `{reach.task.name}` has {has}", ""
+            return codes.TOKEN_INDEX, f"`{{{{input:{name}}}}}`, but task `{reach.task.name}` has {has}", str
     elif name not in reach.inputs:
-        known = f"inputs by name: {listed(sorted(reach.inputs))}" if reach.inputs else "inputs are counted from 0"
-        help = advice(did_you_mean(name, reach.inputs), known)
-        return codes.TOKEN_TASK, f"`{name}` is not a task that `{reach.task.name}` takes input from", help
+        message = f"`{name}` is not a task that `{reach.task.name}` takes input from"
+        return codes.TOKEN_TASK, message, lambda: _known_inputs(name, reach)
     return None
 
 
-def _host_fault(name: str, reach: _Reach) -> tuple[codes.Code, str, str] | None:
+def _known_inputs(name: str, reach: _Reach) -> str:
+    known = f"inputs by name: {listed(sorted(reach.inputs))}" if reach.inputs else "inputs are counted from 0"
+    return advice(did_you_mean(name, reach.inputs), known)
+
+
+def _host_fault(name: str, reach: _Reach) -> _Fault | None:
     if name in reach.every and name not in reach.peers:
         help = "only tasks of one group run at the same time and have names for each other"
-        return codes.TOKEN_TASK, f"`{name}` is a task of another group", help
+        return codes.TOKEN_TASK, f"`{name}` is a task of another group", lambda: help
     if name not in reach.peers:
-        help = advice(did_you_mean(name, reach.peers), f"tasks of this group: {listed(reach.peers)}")
-        return codes.TOKEN_TASK, f"`{name}` is not a task of this group", help
+        message = f"`{name}` is not a task of this group"
+        return codes.TOKEN_TASK, message, lambda: _known_peers(name, reach)
     if len(reach.peers) == 1:
-        return codes.HOST_ALONE, "a task that is alone in its group has no host name", "use `localhost`"
+        return codes.HOST_ALONE, "a task that is alone in its group has no host name", lambda: "use `localhost`"
     return None
+
+
+def _known_peers(name: str, reach: _Reach) -> str:
+    return advice(did_you_mean(name, reach.peers), f"tasks of this group: {listed(reach.peers)}")
 
 
 def _check_outside(tree: Tree, found: Diagnostics) -> None:
@@ -125,6 +137,8 @@ def _check_outside(tree: Tree, found: Diagnostics) -> None:
     for path, part in parts:
         for place, text in _texts(part, path):
             for token in tokens_in(text):
+                if found.leaves_out(codes.TOKEN_OUTSIDE):
+                    continue
                 found.report(
                     codes.TOKEN_OUTSIDE,
                     tree.find(place, token.text),

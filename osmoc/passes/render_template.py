@@ -5,16 +5,17 @@ template syntax is its own text, and costs nothing.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from hashlib import sha256
 from typing import Any, Final
 
 from osmoc import codes
 from osmoc.diagnostics import Diagnostics, did_you_mean, listed
 from osmoc.sections import Section, Values
-from osmoc.source import Source, line_of
+from osmoc.source import Source, Span, line_of
 from osmoc.templating import Fault, FaultKind, Rendered
 from osmoc.tokens import PROTECTED
+from osmoc.yamlnodes import UNPRINTABLE
 
 Renderer = Callable[[str, Mapping[str, Any]], Rendered]
 
@@ -24,8 +25,11 @@ _CODES: Final = {
     FaultKind.RUNTIME: codes.TEMPLATE_FAILED,
     FaultKind.LIMIT: codes.TEMPLATE_LIMIT,
 }
-_RAW: Final = re.compile(r"\{%[-+]?\s*raw\s*[-+]?%\}(.*?)\{%[-+]?\s*endraw\s*[-+]?%\}", re.DOTALL)
-_COMMENT: Final = re.compile(r"\{#.*?#\}", re.DOTALL)
+_RAW: Final = re.compile(r"\{%[-+]?\s*raw\s*[-+]?%\}")
+_END_RAW: Final = re.compile(r"\{%[-+]?\s*endraw\s*[-+]?%\}")
+_COMMENT: Final = re.compile(r"\{#")
+_END_COMMENT: Final = re.compile(r"#\}")
+_LONG_LINE: Final = 10_000
 _TOKEN_NAMES: Final = ("output", "workflow_id")
 
 
@@ -47,7 +51,17 @@ def render_template(section: Section, values: Values, found: Diagnostics, render
     # Without a map no finding has a line: better than a wrong one.
     origin = rendered.origin or (0,) * (text.count("\n") + 1)
     found.source = Source(found.source.name, found.source.text, text, origin)
-    return text
+    return text if _is_printable(text, found) else None
+
+
+def _is_printable(text: str, found: Diagnostics) -> bool:
+    """The file was looked at before; a template can write what does not stand in it."""
+    match = UNPRINTABLE.search(text)
+    if match:
+        line, column = text.count("\n", 0, match.start()) + 1, match.start() - text.rfind("\n", 0, match.start())
+        message = f"the template writes the character U+{ord(match[0]):04X}, which YAML does not allow"
+        found.report(codes.CONTROL_CHARACTER, Span(line, column, column + 1), message)
+    return match is None
 
 
 def _protect(text: str) -> tuple[str, list[tuple[str, str]]]:
@@ -73,10 +87,12 @@ def _restore(text: str, originals: list[tuple[str, str]]) -> str:
 def _check_raw(text: str, found: Diagnostics) -> None:
     if "endraw" not in text:
         return
-    text = _COMMENT.sub(lambda comment: re.sub(r"[^\n]", " ", comment[0]), text)
-    for raw in _RAW.finditer(text):
-        for token in PROTECTED.finditer(raw[1]):
-            line = text.count("\n", 0, raw.start(1) + token.start()) + 1
+    text = _without_comments(text)
+    line, counted = 1, 0
+    for start, end in _between(_RAW, _END_RAW, text):
+        for token in PROTECTED.finditer(text, start, end):
+            line += text.count("\n", counted, token.start())
+            counted = token.start()
             found.report_line(
                 codes.TOKEN_IN_RAW,
                 line,
@@ -86,7 +102,26 @@ def _check_raw(text: str, found: Diagnostics) -> None:
             )
 
 
+def _without_comments(text: str) -> str:
+    """The text with as many lines, and nothing in its comments."""
+    parts, last = [], 0
+    for start, end in _between(_COMMENT, _END_COMMENT, text):
+        parts += [text[last:start], re.sub(r"[^\n]", " ", text[start:end])]
+        last = end
+    return "".join([*parts, text[last:]])
+
+
+def _between(opening: re.Pattern[str], closing: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
+    """What stands between each opening and its closing; one pattern for both would read to the end at every opening."""
+    start = opening.search(text)
+    while start and (end := closing.search(text, start.end())):
+        yield start.end(), end.start()
+        start = opening.search(text, end.end())
+
+
 def _report(fault: Fault, section: Section, values: Values, found: Diagnostics) -> None:
+    if found.leaves_out(_CODES[fault.kind]):
+        return
     message, help = fault.message, ""
     if fault.kind is FaultKind.UNDEFINED and fault.name:
         message, help = _undefined(fault, values)
@@ -103,7 +138,8 @@ def _report(fault: Fault, section: Section, values: Values, found: Diagnostics) 
 
 def _use_of(name: str, source: Source, line: int) -> str:
     """The expression of a line that uses a name: what is underlined."""
-    expressions = re.findall(r"\{\{.*?\}\}|\{%.*?%\}", line_of(source.text, line))
+    text = line_of(source.text, line)
+    expressions = re.findall(r"\{\{.*?\}\}|\{%.*?%\}", text) if len(text) < _LONG_LINE else []
     return next((text for text in expressions if re.search(rf"\b{re.escape(name)}\b", text)), name) if name else ""
 
 

@@ -10,13 +10,14 @@ from typing import Final
 from osmoc import codes
 from osmoc.diagnostics import Diagnostics, advice, did_you_mean
 from osmoc.sections import DEFAULTS, VERSION, WORKFLOW, Section
-from osmoc.yamltree import UNPRINTABLE
+from osmoc.yamlnodes import UNPRINTABLE
 
 _SECTION: Final = re.compile(r"^([A-Za-z][A-Za-z0-9_-]*):", re.MULTILINE)
 _STATEMENT: Final = re.compile(r"^\s*\{%")
 _NEARLY: Final = re.compile(r"""^[ \t{]*["']?workflow["']?[ \t]*:""", re.MULTILINE)
 _IGNORE: Final = re.compile(r"#\s*osmoc:\s*ignore\s+((?:[WN][0-9]{3}[,\s]*)+)")
 _MAX_CHARACTERS: Final = 32 * 1024 * 1024
+_KNOWN: Final = (WORKFLOW, DEFAULTS, VERSION)
 
 
 def split_sections(found: Diagnostics) -> dict[str, Section]:
@@ -34,14 +35,15 @@ def split_sections(found: Diagnostics) -> dict[str, Section]:
     for n, start in enumerate(starts):
         line += text.count("\n", starts[n - 1].start() if n else 0, start.start())
         end = starts[n + 1].start() if n + 1 < len(starts) else len(text)
-        _add(sections, start[1], Section(line, "\n" * (line - 1) + text[start.start() : end]), found)
+        is_read = start[1] in _KNOWN and start[1] not in sections
+        content = "\n" * (line - 1) + text[start.start() : end] if is_read else ""
+        _add(sections, start[1], Section(line, content), found)
     if WORKFLOW not in sections and not (found.failed and sections.keys() - {DEFAULTS, VERSION}):
         _no_workflow(text, found)
     return sections
 
 
 def _add(sections: dict[str, Section], key: str, section: Section, found: Diagnostics) -> None:
-    known = (WORKFLOW, DEFAULTS, VERSION)
     if key in sections:
         found.report_line(
             codes.DUPLICATE_SECTION,
@@ -51,8 +53,10 @@ def _add(sections: dict[str, Section], key: str, section: Section, found: Diagno
         )
         return
     sections[key] = section
-    if key not in known:
-        hint = did_you_mean(key, known)
+    if key not in _KNOWN:
+        if found.leaves_out(codes.UNKNOWN_SECTION):
+            return
+        hint = did_you_mean(key, _KNOWN)
         if not hint and WORKFLOW in sections:
             hint = "if the line belongs to a block of text above, or to `workflow`, indent it"
         found.report_line(
@@ -67,8 +71,12 @@ def _add(sections: dict[str, Section], key: str, section: Section, found: Diagno
 
 
 def _check_characters(text: str, found: Diagnostics) -> None:
+    line, counted = 1, 0
     for match in UNPRINTABLE.finditer(text):
-        line = text.count("\n", 0, match.start()) + 1
+        if found.leaves_out(codes.CONTROL_CHARACTER):
+            continue
+        line += text.count("\n", counted, match.start())
+        counted = match.start()
         found.report_line(
             codes.CONTROL_CHARACTER,
             line,

@@ -1,0 +1,143 @@
+"""Nodes to plain values: what the spec is read from.
+
+Duplicate keys, recursive aliases and documents that aliases make too large are findings.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import yaml
+
+from osmoc import codes
+from osmoc.diagnostics import Diagnostics
+from osmoc.yamlnodes import TAG, Kind, Node, Scalar
+
+_MAX_DIGITS: Final = 100
+# What aliases may add to a document: collections that are read once more, characters of scalars.
+_MOST_SHARED: Final = 10_000
+_MOST_REPEATED: Final = 1 << 20
+
+
+def plain_values(root: Node, size: int, found: Diagnostics) -> tuple[Any, bool]:
+    """str, None, `Scalar` for other scalars, list, dict; and whether that is all there is. `size` is the text's."""
+    reader = _Reader(found, size + _MOST_REPEATED)
+    return reader.of(root), not reader.exhausted
+
+
+class _Reader:
+    """Expands aliases, within bounds."""
+
+    def __init__(self, found: Diagnostics, budget: int) -> None:
+        """`budget` is how many characters may be read: those of the text, and what aliases repeat of them."""
+        self._found = found
+        self._constructor = yaml.constructor.SafeConstructor()
+        self._open: set[int] = set()
+        self._budget = budget
+        self._seen: set[int] = set()
+        self._shared = 0
+        self.exhausted = False
+
+    def of(self, node: Node) -> Any:
+        if node.kind is Kind.SCALAR:
+            return self._scalar(node)
+        if self.exhausted or not self._enter(node):
+            return None
+        try:
+            if node.kind is Kind.SEQUENCE:
+                return [self.of(item) for item in node.value]
+            return self._mapping(node)
+        finally:
+            self._open.discard(id(node))
+
+    def _enter(self, node: Node) -> bool:
+        if id(node) in self._open:
+            self._found.report(codes.YAML_SYNTAX, node.span, "not valid YAML: an alias within its own anchor")
+            self.exhausted = True
+            return False
+        if id(node) in self._seen:
+            self._shared += 1
+            if self._shared > _MOST_SHARED:
+                self._exhaust(node)
+                return False
+        self._seen.add(id(node))
+        self._open.add(id(node))
+        return True
+
+    def _exhaust(self, node: Node) -> None:
+        if not self.exhausted:
+            self._found.report(codes.TOO_LARGE, node.span, "aliases that repeat this value make the document too large")
+        self.exhausted = True
+
+    def _mapping(self, node: Node) -> dict[Any, Any]:
+        plain: dict[Any, Any] = {}
+        first: dict[Any, tuple[Any, Node]] = {}
+        for key_node, value_node in self._merged(node):
+            key = self.of(key_node)
+            if isinstance(key, list | dict):
+                self._found.report(
+                    codes.YAML_SYNTAX,
+                    key_node.span,
+                    "not valid YAML: a key that is a list or a mapping",
+                    help="braces in a value need quotes",
+                )
+                continue
+            identity = key.value if isinstance(key, Scalar) else key
+            if identity in first:
+                self._found.report(
+                    codes.DUPLICATE_KEY,
+                    key_node.span,
+                    f"key `{key_node.value}` stands twice in one mapping; the last one counts",
+                    notes=[self._first_place(first[identity][1])],
+                )
+                del plain[first[identity][0]]
+            first[identity] = (key, key_node)
+            plain[key] = self.of(value_node)
+        return plain
+
+    def _first_place(self, key: Node) -> str:
+        place = self._found.source.place(key.span)
+        return f"first on line {place.line}" if place else "first in the same mapping"
+
+    def _merged(self, node: Node) -> Iterator[tuple[Node, Node]]:
+        """The pairs of a mapping, those merged with `<<` where nothing else gives the key."""
+        pairs: list[tuple[Node, Node]] = node.value
+        if not any(key.tag == TAG + "merge" for key, _ in pairs):
+            yield from pairs
+            return
+        own = {key.value for key, _ in pairs}
+        for key, value in pairs:
+            if key.tag != TAG + "merge":
+                yield key, value
+                continue
+            sources = value.value if value.kind is Kind.SEQUENCE else [value]
+            for source in sources:
+                if source.kind is not Kind.MAPPING:
+                    self._found.report(codes.YAML_SYNTAX, key.span, "not valid YAML: `<<` merges mappings only")
+                    continue
+                for pair in self._merged(source) if self._enter(source) else ():
+                    if pair[0].value not in own:
+                        own.add(pair[0].value)
+                        yield pair
+                self._open.discard(id(source))
+
+    def _scalar(self, node: Node) -> Any:
+        self._budget -= len(node.value)
+        if self._budget < 0:
+            self._exhaust(node)
+            return None
+        if node.tag == TAG + "str" or node.tag in ("!", TAG + "value", TAG + "merge"):
+            return node.value
+        if node.tag == TAG + "null":
+            return None
+        if len(node.value) > _MAX_DIGITS:
+            self._found.report(codes.TOO_LARGE, node.span, f"a number of {len(node.value)} characters")
+            return node.value
+        kind = node.tag.removeprefix(TAG)
+        build = getattr(self._constructor, f"construct_yaml_{kind}", None)
+        try:
+            value = build(yaml.ScalarNode(node.tag, node.value)) if build else node.value
+        except (ValueError, LookupError, OverflowError, AttributeError, yaml.YAMLError):
+            # `2024-13-45` has the form of a date, `!!int x` asks for what it is not.
+            self._found.report(codes.YAML_SYNTAX, node.span, f"not valid YAML: `{node.value}` is no {kind}")
+            return None
+        return value if isinstance(value, str) else Scalar(value, node.value, node.span)
