@@ -104,7 +104,7 @@ class _Reader:
         if not any(key.tag == TAG + "merge" for key, _ in pairs):
             yield from pairs
             return
-        own = {key.value for key, _ in pairs}
+        own = {key.value for key, _ in pairs if key.kind is Kind.SCALAR}
         for key, value in pairs:
             if key.tag != TAG + "merge":
                 yield key, value
@@ -115,8 +115,9 @@ class _Reader:
                     self._found.report(codes.YAML_SYNTAX, key.span, "not valid YAML: `<<` merges mappings only")
                     continue
                 for pair in self._merged(source) if self._enter(source) else ():
-                    if pair[0].value not in own:
-                        own.add(pair[0].value)
+                    name = pair[0].value if pair[0].kind is Kind.SCALAR else ""
+                    if name not in own:
+                        own.add(name)
                         yield pair
                 self._open.discard(id(source))
 
