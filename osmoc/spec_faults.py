@@ -66,6 +66,7 @@ _KINDS: Final[Mapping[tuple[str, str], type[BaseModel]]] = {
 }
 
 _LIST, _MAPPING = "a list", "a mapping"
+_CODES: Final = {"extra_forbidden": codes.UNKNOWN_KEY.id, "missing": codes.MISSING_KEY.id}
 _SHAPES: Final = {
     "tuple_type": _LIST,
     "list_type": _LIST,
@@ -84,36 +85,54 @@ _FORMS: Final = {
 }
 
 
-def path_of(loc: tuple[Any, ...], plain: Any) -> tuple[Path, bool]:
-    """The path in the file of a finding of pydantic, and whether it is about the last key itself.
+class Paths:
+    """Paths in the file for those of pydantic, which writes keys that are no strings as their `repr`."""
 
-    pydantic puts the tags of unions into its path; ours are in brackets, which no key of the language is.
-    """
-    path: list[str | int] = ["workflow"]
-    value, on_key = plain, False
-    for step in loc:
-        if step == "[key]":
-            on_key = True
-        elif isinstance(value, list) and isinstance(step, int):
-            path.append(step)
-            value = value[step] if step < len(value) else None
-        elif isinstance(value, dict):
-            key = next((key for key in value if key == step or repr(key) == step), None)
-            if key is None and str(step).startswith("["):
-                continue
-            path.append(str(step))
-            value = value.get(key)
-    return tuple(path), on_key
+    def __init__(self, plain: Any) -> None:
+        """`plain` is what was validated."""
+        self.plain = plain
+        self._spelled: dict[int, dict[str, Any]] = {}
+
+    def of(self, loc: tuple[Any, ...]) -> tuple[Path, bool]:
+        """The path in the file of a finding of pydantic, and whether it is about the last key itself.
+
+        pydantic puts the tags of unions into its path; ours are in brackets, which no key of the language is.
+        """
+        path: list[str | int] = ["workflow"]
+        value, on_key = self.plain, False
+        for step in loc:
+            if step == "[key]":
+                on_key = True
+            elif isinstance(value, list) and isinstance(step, int):
+                path.append(step)
+                value = value[step] if step < len(value) else None
+            elif isinstance(value, dict):
+                key = self._key(step, value)
+                if key is None and str(step).startswith("["):
+                    continue
+                path.append(str(step))
+                value = value.get(key)
+        return tuple(path), on_key
+
+    def _key(self, step: Any, mapping: dict[Any, Any]) -> Any:
+        if step in mapping:
+            return step
+        if id(mapping) not in self._spelled:
+            self._spelled[id(mapping)] = {repr(key): key for key in mapping if not isinstance(key, str)}
+        return self._spelled[id(mapping)].get(step)
 
 
-def report_fault(problem: Any, plain: Any, tree: Tree, found: Diagnostics) -> None:
-    """Report one of the errors of a `ValidationError`; `plain` is what was validated."""
-    path, on_key = path_of(problem["loc"], plain)
+def report_fault(problem: Any, paths: Paths, tree: Tree, found: Diagnostics) -> None:
+    """Report one of the errors of a `ValidationError`."""
     kind, value = problem["type"], problem["input"]
+    code = codes.TABLE.get(_CODES.get(kind, kind))
+    if code and found.leaves_out(code):
+        return
+    path, on_key = paths.of(problem["loc"])
     if kind in codes.TABLE:
         _own(problem["ctx"], codes.TABLE[kind], value, path, on_key, tree, found)
     elif kind == "extra_forbidden":
-        _unknown_key(path, _value_at(plain, path[1:-1]), tree, found)
+        _unknown_key(path, _value_at(paths.plain, path[1:-1]), tree, found)
     elif kind == "missing":
         found.report(codes.MISSING_KEY, tree.key(path[:-1]), f"{_described(path[:-1])} has no `{path[-1]}`")
     elif kind in ("union_tag_not_found", "union_tag_invalid"):

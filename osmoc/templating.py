@@ -187,7 +187,7 @@ def _origin(tagged: str, text: str) -> tuple[int, ...]:
     if _TAG.sub("", tagged) != text:
         return ()  # a filter looked at the tags: better no map than a wrong one
     origin = []
-    line = 0
+    line = 1
     for tagged_line in tagged.split("\n"):
         numbers = _TAG.findall(tagged_line)
         # The first tag on a line that is followed by text says best where that text came from.

@@ -146,7 +146,8 @@ def _number(text: str) -> int:
         raise fault(codes.BAD_COUNT, f"`{text[:40]}` is not a whole number", help) from None
 
 
-_UNITS: Final = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6}
+# Seconds of each unit, and how many of it are a second: 5 / 1,000,000 is the nearest float, 5 * 1e-6 is not.
+_UNITS: Final = {"d": (86_400, 1), "h": (3_600, 1), "m": (60, 1), "s": (1, 1), "ms": (1, 1_000), "us": (1, 1_000_000)}
 _SIMPLE: Final = re.compile(r"\s*\+?([0-9]{1,18})\s*(d|h|ms|us|m|s)")
 _ISO: Final = re.compile(r"P(?:([0-9]+)D)?(?:T(?:([0-9]+)H)?(?:([0-9]+)M)?(?:([0-9]+(?:\.[0-9]+)?)S)?)?")
 _LONGEST: Final = 1e11
@@ -170,7 +171,8 @@ def _duration(value: Any, info: ValidationInfo) -> float:
 
 def _parse_duration(text: str) -> float:
     if match := _SIMPLE.fullmatch(text):
-        return int(match[1]) * _UNITS[match[2]]
+        whole, parts = _UNITS[match[2]]
+        return int(match[1]) * whole / parts
     if (match := _ISO.fullmatch(text)) and any(match.groups()) and not text.endswith("T"):
         days, hours, minutes, seconds = (float(group or 0) for group in match.groups())
         return days * 86_400 + hours * 3_600 + minutes * 60 + seconds

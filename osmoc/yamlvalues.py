@@ -83,20 +83,19 @@ class _Reader:
                 continue
             identity = key.value if isinstance(key, Scalar) else key
             if identity in first:
-                self._found.report(
-                    codes.DUPLICATE_KEY,
-                    key_node.span,
-                    f"key `{key_node.value}` stands twice in one mapping; the last one counts",
-                    notes=[self._first_place(first[identity][1])],
-                )
+                self._report_twice(key_node, first[identity][1])
                 del plain[first[identity][0]]
             first[identity] = (key, key_node)
             plain[key] = self.of(value_node)
         return plain
 
-    def _first_place(self, key: Node) -> str:
-        place = self._found.source.place(key.span)
-        return f"first on line {place.line}" if place else "first in the same mapping"
+    def _report_twice(self, key: Node, first: Node) -> None:
+        if self._found.leaves_out(codes.DUPLICATE_KEY):
+            return
+        place = self._found.source.place(first.span)
+        note = f"first on line {place.line}" if place else "first in the same mapping"
+        message = f"key `{key.value}` stands twice in one mapping; the last one counts"
+        self._found.report(codes.DUPLICATE_KEY, key.span, message, notes=[note])
 
     def _merged(self, node: Node) -> Iterator[tuple[Node, Node]]:
         """The pairs of a mapping, those merged with `<<` where nothing else gives the key."""

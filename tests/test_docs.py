@@ -247,6 +247,16 @@ def test_files_of_the_repository_exist(path: Path) -> None:
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
+def test_developing_maps_every_module() -> None:
+    listed = {
+        name.rstrip("/")
+        for row in table(section(read("docs/developing.md"), "The map"))
+        for name in re.findall("`([^`]+)`", row[0])
+    }
+    modules = {f"osmoc/{path.name}" for path in (ROOT / "osmoc").iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert {name for name in modules if "__" not in name} <= listed
+
+
 @markdown
 def test_tables_have_as_many_cells_in_every_row(path: Path) -> None:
     rows = re.findall(r"^\|.*\|$(?:\n\|.*\|$)*", prose(read(path)), re.MULTILINE)

@@ -13,6 +13,8 @@ from typing import Any, Final, Literal, get_args
 
 import pytest
 import yaml
+from acceptance.accept import accept
+from compiled import external, shared
 from syrupy.assertion import SnapshotAssertion
 from syrupy.data import SnapshotCollections
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
@@ -31,6 +33,8 @@ GOLDEN: Final = Path(__file__).parents[1] / "golden"
 CASES: Final = sorted(folder.name for folder in GOLDEN.iterdir() if folder.is_dir())
 TARGETS: Final[tuple[Target, ...]] = get_args(Target)
 GIVEN: Final = frozenset({"workflow.yaml", "profile.yaml", "options.yaml"})
+# What Argo may substitute in a Workflow.
+TAGS: Final = (r"inputs\.parameters\.(task|group|shard|digest)", r"retries", r"workflow\.uid")
 # Keys of `options.yaml` are options of the command line.
 OPTIONS: Final = {
     "set": "set_",
@@ -95,6 +99,14 @@ def test_case_compiles_to_its_golden_files(case: str, golden: SnapshotAssertion)
 
 
 @pytest.mark.parametrize("case", CASES)
+def test_case_is_accepted_by_the_cluster(case: str) -> None:
+    shared("argo-crds")
+    for target in _targets(case):
+        result = compile_case(case, target)
+        assert accept(list(result.manifests), external(result), TAGS) == []
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_case_says_in_its_first_line_what_it_shows(case: str) -> None:
     first = (GOLDEN / case / "workflow.yaml").read_text(encoding="utf-8").split("\n")[0]
     assert first.startswith("# ") and first.endswith(".") and len(first) <= 140
@@ -152,6 +164,7 @@ def _profile(path: Path) -> Profile | None:
 
 def _local_files(case: str) -> list[str]:
     workflow = compile_case(case, _targets(case)[0]).spec
+    assert workflow is not None
     return [file.localpath for _, task in workflow.walk() for file in task.files if file.localpath]
 
 

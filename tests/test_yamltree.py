@@ -60,10 +60,11 @@ def at(text: str, span: Span) -> str:
 
 # Words that YAML 1.1 and 1.2, or people, read differently.
 TRICKY = [
-    "y", "yes", "No", "ON", "off", "true", "False", "null", "Null", "~", "", "=", "<<x", "1", "-1", "+1", "0x1F", "0b11",
-    "017", "08", "0o17", "1_000", "1.5", "1.", ".5", "1e3", "1.0e+3", "-.inf", ".nan", "1:30", "190:20:30.15", "12e03",
-    "1,5", "a: b", "#", "- a", "é", "日本", "🤖", "a #b", "{}", "[]", "@a", "%a", "!a", "&a", "*a", "|", ">", "'", '"',
-    "2024-02-29", "0.1.2", "1e-5", "00", "-0", "0_", "._", "inf", "nan", "NULL", "x\ty", " lead", "trail ", "a\nb\n",
+    "y", "yes", "No", "ON", "off", "true", "False", "null", "Null", "NULL", "~", "", "=", "<<x", "1", "-1", "+1", "-0",
+    "0x1F", "0b11", "017", "08", "00", "0_", "0o17", "1_000", "1.5", "1.", ".5", "._", "1e3", "1e-5", "1.0e+3", "12e03",
+    "-.inf", ".nan", "inf", "nan", "1:30", "190:20:30.15", "2024-02-29", "0.1.2", "1,5", "é", "日本", "🤖",
+    "a: b", "a #b", "#", "- a", "{}", "[]", "@a", "%a", "!a", "&a", "*a", "|", ">", "'", '"', "x\ty", " lead", "trail ",
+    "a\nb\n",
 ]  # fmt: skip
 SCALARS = st.one_of(
     st.sampled_from(TRICKY),
@@ -75,9 +76,12 @@ SCALARS = st.one_of(
 )
 DATA = st.recursive(
     SCALARS,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(TRICKY) | st.text("abc", max_size=3), inner, max_size=4),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.dictionaries(st.sampled_from(TRICKY) | st.text("abc", max_size=3), inner, max_size=4),
+    ),
     max_leaves=12,
-)  # fmt: skip
+)
 
 
 @settings(derandomize=True, max_examples=250, deadline=None)

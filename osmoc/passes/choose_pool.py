@@ -48,10 +48,11 @@ def choose_pool(
     if priority and not priority_class:
         if is_open:
             priority_class = f"osmo-{priority.lower()}"
-            requirements.append(Requirement(kind="PriorityClass", name=priority_class, reason=f"--priority {priority}"))
         elif priority != "NORMAL":
             help = f"add `priorities: {{{priority}: <PriorityClass>}}` to the profile"
             found.add(codes.UNKNOWN_PRIORITY, None, f"the profile has no priority {priority}", help=help)
+    if priority_class:
+        requirements.append(Requirement(kind="PriorityClass", name=priority_class, reason=f"--priority {priority}"))
     _check_size(graph, profile, found)
     _check_labels(graph, labels or {}, profile, tree, found)
     return Cluster(

@@ -224,13 +224,17 @@ class _Checker:
                 self._refuse((*path, name), f"`{name}`: {fault}")
 
     def _known(self, name: str, known: Iterable[str], path: Path, what: str) -> None:
+        """`name` may be empty."""
         if name and name not in known:
-            help = did_you_mean(name, known) or (f"it has: {listed(known)}" if known else "")
-            self._found.report(
-                codes.PROFILE_REFERENCE, self._tree.span(path), f"the profile has no {what} `{name}`", help=help
-            )
+            self._miss(name, known, path, what)
 
     def _all_known(self, names: tuple[str, ...], known: Iterable[str], path: Path) -> None:
         what = "pod template" if "pod_template" in str(path[-1]) else "resource validation"
         for n, name in enumerate(names):
-            self._known(name, known, (*path, n), what)
+            if name not in known:
+                self._miss(name, known, (*path, n), what)
+
+    def _miss(self, name: str, known: Iterable[str], path: Path, what: str) -> None:
+        help = did_you_mean(name, known) or (f"it has: {listed(known)}" if known else "")
+        message = f"the profile has no {what} `{name}`"
+        self._found.report(codes.PROFILE_REFERENCE, self._tree.span(path), message, help=help)

@@ -4,7 +4,7 @@ Needs: a tree whose root is the mapping `{workflow: …}`. Leaves: a `Workflow` 
 there are errors, the rest of it, so that the checks find in the same run what else is wrong.
 """
 
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -12,8 +12,11 @@ from osmoc import codes
 from osmoc.diagnostics import Diagnostics
 from osmoc.repair import broken_part, repair
 from osmoc.spec import Workflow
-from osmoc.spec_faults import path_of, report_fault
+from osmoc.spec_faults import Paths, report_fault
 from osmoc.yamltree import Path, Tree
+
+# With more errors than these nobody misses what the checks would find.
+_MOST_REPAIRED: Final = 500
 
 
 def read_spec(tree: Tree, found: Diagnostics) -> Workflow | None:
@@ -25,11 +28,12 @@ def read_spec(tree: Tree, found: Diagnostics) -> Workflow | None:
         return Workflow.model_validate(plain, context=found)
     except ValidationError as error:
         problems = error.errors(include_url=False)
+        paths = Paths(plain)
         for problem in problems:
-            report_fault(problem, plain, tree, found)
-        return _repaired(
-            plain, [(problem["type"], path_of(problem["loc"], plain)[0]) for problem in problems], tree, found
-        )
+            report_fault(problem, paths, tree, found)
+        if len(problems) > _MOST_REPAIRED:
+            return None
+        return _repaired(plain, [(problem["type"], paths.of(problem["loc"])[0]) for problem in problems], tree, found)
 
 
 def _repaired(plain: Any, problems: list[tuple[str, Path]], tree: Tree, found: Diagnostics) -> Workflow | None:
