@@ -28,8 +28,9 @@ class Token:
 
 
 # What the template must not touch: no space after the braces, as OSMO looks for them.
-# Names are bounded: a thousand openings without an end would be looked at a thousand times.
-PROTECTED: Final = re.compile(r"\{\{(?:uuid|workflow_id|output|(?:input|host):[^}\n]{1,200})\}\}")
+# No token within a token: text is then read once, however many openings without an end it holds.
+_ARGUMENT: Final = r"(?:[^{}\n]|\{(?!\{(?:input|host):))++"
+PROTECTED: Final = re.compile(rf"\{{\{{(?:uuid|workflow_id|output|(?:input|host):{_ARGUMENT})\}}\}}")
 
 # What is a token once the template is gone; spaces before the closing braces are tolerated, as in OSMO.
 _TOKEN: Final = re.compile(r"\{\{ *(?:(uuid|workflow_id|output) *|(input|host):([^{}\n]*))\}\}")

@@ -57,6 +57,7 @@ MARKDOWN: Final = markdown_files(ROOT)
 DOCUMENTS: Final = [path for path in MARKDOWN if path.parts[0] in ("README.md", "docs", "examples")]
 KINDS: Final = ("console", "yaml", "python", "json", "sh", "text")
 TARGETS: Final = ("argo", "jobs")
+LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # Keys of a workflow file by the heading of language.md below which they are listed.
 KEYS: Final[dict[str, type[BaseModel]]] = {
     "The workflow": spec.Workflow,
@@ -321,7 +322,7 @@ def test_pod_names_every_path_and_variable() -> None:
     text = read("docs/pod.md")
     paths, variables = set(), set()
     for golden in (ROOT / "golden").glob("*/jobs.yaml"):
-        for manifest in yaml.safe_load_all(golden.read_text(encoding="utf-8")):
+        for manifest in yaml.load_all(golden.read_text(encoding="utf-8"), Loader=LOADER):
             if manifest["kind"] == "Job" and "osmo.task_name" in manifest["metadata"]["labels"]:
                 pod = manifest["spec"]["template"]["spec"]
                 for container in (*pod["initContainers"], *pod["containers"]):

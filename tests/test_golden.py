@@ -14,6 +14,9 @@ from typing import Any, Final, Literal, get_args
 import pytest
 import yaml
 from acceptance.accept import accept
+from acceptance.argo_pod import argo_pods
+from acceptance.dry_run import admission_needs, dry_run, existing, kubectl_env
+from acceptance.pods import job_pods
 from compiled import external, shared
 from syrupy.assertion import SnapshotAssertion
 from syrupy.data import SnapshotCollections
@@ -33,6 +36,8 @@ GOLDEN: Final = Path(__file__).parents[1] / "golden"
 CASES: Final = sorted(folder.name for folder in GOLDEN.iterdir() if folder.is_dir())
 TARGETS: Final[tuple[Target, ...]] = get_args(Target)
 GIVEN: Final = frozenset({"workflow.yaml", "profile.yaml", "options.yaml"})
+# A namespace that a cluster need not have; emoji, which kubectl does not read in the ASCII that `dry_run` writes.
+NOT_ASKED: Final = frozenset({"namespace", "unicode"})
 # What Argo may substitute in a Workflow.
 TAGS: Final = (r"inputs\.parameters\.(task|group|shard|digest)", r"retries", r"workflow\.uid")
 # Keys of `options.yaml` are options of the command line.
@@ -104,6 +109,18 @@ def test_case_is_accepted_by_the_cluster(case: str) -> None:
     for target in _targets(case):
         result = compile_case(case, target)
         assert accept(list(result.manifests), external(result), TAGS) == []
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_api_server_accepts_objects_and_pods(target: Target) -> None:
+    env = kubectl_env()
+    results = [compile_case(case, target) for case in CASES if target in _targets(case) and case not in NOT_ASKED]
+    objects = [manifest for result in results for manifest in result.manifests]
+    workflows = [manifest for manifest in objects if manifest["kind"] == "Workflow"]
+    pods = [*job_pods(objects), *(pod for workflow in workflows for pod in argo_pods(workflow))]
+    with existing(admission_needs(pods), env):
+        assert dry_run([*objects, *(pod for _, pod in pods)], env) == []
 
 
 @pytest.mark.parametrize("case", CASES)

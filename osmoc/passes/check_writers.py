@@ -53,7 +53,9 @@ def _places(task: Task, default_bucket: str) -> Iterator[tuple[_Place, Path]]:
                 yield _Place(write.dataset.name, bucket, write.tag), ("outputs", n, "dataset", "name")
             case DatasetUpdate():
                 bucket = write.dataset.bucket or default_bucket
-                yield _Place(write.dataset.name, bucket), ("outputs", n, "update_dataset", "name")
+                # It makes a version without a tag, of whatever has the tag of its base by then.
+                for part in dict.fromkeys(("", write.base)):
+                    yield _Place(write.dataset.name, bucket, part), ("outputs", n, "update_dataset", "name")
     for n, checkpoint in enumerate(task.checkpoints):
         url = f"{checkpoint.url.rstrip('/')}/{posixpath.basename(checkpoint.path)}"
         yield _Place(url, part=checkpoint.regex), ("checkpoint", n, "url")

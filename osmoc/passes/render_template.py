@@ -159,7 +159,7 @@ def _undefined(fault: Fault, values: Values) -> tuple[str, str]:
 
 
 def _syntax_help(source: Source, fault: Fault) -> str:
-    line = line_of(source.text, fault.line)
+    line = line_of(source.text, fault.line)[:_LONG_LINE]
     if re.search(r"\{\{\s+(input|host):|\{\{\s*(input|host):[^}]*\}(?!\})", line):
         return "tokens are written without spaces and with two braces on each side: `{{input:0}}`"
     if re.search(r"\{\{-?\s*(input|host)", line):
