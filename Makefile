@@ -19,7 +19,7 @@ demo: install ## compile a real workflow of several groups to Argo manifests
 	$(BIN)/osmoc graph examples/train-and-evaluate.yaml
 	$(BIN)/osmoc compile examples/train-and-evaluate.yaml -o build/demo
 	@ls build/demo
-	@cat build/demo/workflow-*.yaml
+	@cat build/demo/workflow.yaml
 
 test: install ## pass all tests
 	$(BIN)/pytest -n auto

@@ -8,12 +8,12 @@ USER_LAST: Final = 255
 
 # Failures that the pod can tell, or the cluster: osmo-init, image pull, start, preflight, osmo-ctrl, platform.
 SYSTEM_RANGES: Final[tuple[ExitRange, ...]] = (
-    (256, 511),
+    (256, 510),
     (301, 302),
     (304, 304),
     (999, 999),
-    (1000, 1255),
-    (2000, 2255),
+    (1001, 1255),
+    (2001, 2255),
     (3000, 3006),
     (4000, 4000),
 )

@@ -90,7 +90,7 @@ def merge(base: Any, overlay: Any) -> Any:
     merged = _merge(base, overlay)
     unused = _mounted(base) - _mounted(merged)
     if unused:
-        volumes = [volume for volume in merged["spec"]["volumes"] if volume.get("name") not in unused]
+        volumes = [volume for volume in merged["spec"]["volumes"] if _name(volume) not in unused]
         merged["spec"] = merged["spec"] | {"volumes": volumes}
     return merged
 
@@ -138,7 +138,7 @@ def _path(mount: Any) -> str:
 
 def _mounted(pod: Any) -> set[str]:
     """The volumes that a container of the pod mounts."""
-    return {str(mount.get("name")) for container in _containers(pod) for mount in _objects(container, "volumeMounts")}
+    return {_name(mount) for container in _containers(pod) for mount in _objects(container, "volumeMounts")}
 
 
 def _containers(pod: Any) -> Iterator[Mapping[str, Any]]:
@@ -167,12 +167,12 @@ def _fit(template: Any) -> Any:
 def mounts_of(template: Any, container: str) -> dict[str, str]:
     """What a rendered template mounts into a container: path to the node's directory, empty if it is none."""
     spec = template.get("spec") if isinstance(template, Mapping) else None
-    hosts = {volume.get("name"): volume.get("hostPath") for volume in _objects(spec, "volumes")}
+    hosts = {_name(volume): volume.get("hostPath") for volume in _objects(spec, "volumes")}
     found = {}
     for item in _objects(spec, "containers"):
         if _name(item) == container:
             for mount in _objects(item, "volumeMounts"):
-                host = hosts.get(mount.get("name"))
+                host = hosts.get(_name(mount))
                 found[_path(mount)] = str(host.get("path", "")) if isinstance(host, Mapping) else ""
     return found
 

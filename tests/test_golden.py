@@ -36,8 +36,8 @@ GOLDEN: Final = Path(__file__).parents[1] / "golden"
 CASES: Final = sorted(folder.name for folder in GOLDEN.iterdir() if folder.is_dir())
 TARGETS: Final[tuple[Target, ...]] = get_args(Target)
 GIVEN: Final = frozenset({"workflow.yaml", "profile.yaml", "options.yaml"})
-# A namespace that a cluster need not have; emoji, which kubectl does not read in the ASCII that `dry_run` writes.
-NOT_ASKED: Final = frozenset({"namespace", "unicode"})
+# A namespace that a cluster need not have.
+NOT_ASKED: Final = frozenset({"namespace"})
 # What Argo may substitute in a Workflow.
 TAGS: Final = (r"inputs\.parameters\.(task|group|shard|digest)", r"retries", r"workflow\.uid")
 # Keys of `options.yaml` are options of the command line.

@@ -52,7 +52,7 @@ def compile_command(
     if result.failed:
         return FINDINGS
     if folder is not None:
-        difference = compare_folder(Path(folder), folder_files(result.manifests, format_))
+        difference = compare_folder(Path(folder), _files(result, format_))
         sys.stdout.write(difference)
         return FINDINGS if difference else 0
     _write(result, output, format_)
@@ -65,13 +65,18 @@ def _write(result: Result, output: str, format_: str) -> None:
     path = Path(output)
     is_file = path.suffix in (".yaml", ".yml", ".json") and not path.is_dir()
     if output != "-" and not is_file:
-        update_folder(path, folder_files(result.manifests, format_))
+        update_folder(path, _files(result, format_))
         return
     text = to_json(result.manifests) if format_ == "json" or path.suffix == ".json" else to_yaml(result.manifests)
     if output == "-":
         sys.stdout.write(text)
     else:
         write_file(path, text)
+
+
+def _files(result: Result, format_: str) -> dict[str, str]:
+    assert result.plan is not None
+    return folder_files(result.manifests, result.plan.workflow_id, format_)
 
 
 def _dump(result: Result, form: str) -> int:

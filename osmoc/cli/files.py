@@ -35,11 +35,15 @@ def write_file(path: Path, text: str) -> None:
         raise click.UsageError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}") from None
 
 
-def folder_files(manifests: Sequence[Mapping[str, Any]], format_: str) -> dict[str, str]:
-    """One file an object, and the kustomization that lists them."""
+def folder_files(manifests: Sequence[Mapping[str, Any]], workflow_id: str, format_: str) -> dict[str, str]:
+    """One file an object, and the kustomization that lists them.
+
+    File names leave out the id: it changes with every change, and a diff shall show lines, not renamed files.
+    """
     files: dict[str, str] = {}
     for manifest in manifests:
-        name = f"{manifest['kind'].lower()}-{manifest['metadata']['name']}.{format_}"
+        rest = manifest["metadata"]["name"].removeprefix(workflow_id)
+        name = f"{manifest['kind'].lower()}{rest}.{format_}"
         files[name] = to_json([manifest]) if format_ == "json" else document(manifest)
     index = {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": list(files)}
     return files | {INDEX: _HEADER + document(index)}

@@ -223,10 +223,14 @@ def _retry_strategy(retry: Retry) -> Manifest:
     if retry.on_sentinel:
         terms.append("asInt(lastRetry.exitCode) == 250")
     if retry.on_lost_node:
-        terms.append("(lastRetry.status == 'Error' || asInt(lastRetry.exitCode) == 248)")
+        # A pod that is killed at its deadline ends with 248 too, and has had its time.
+        terms.append(
+            "(lastRetry.status == 'Error' || asInt(lastRetry.exitCode) == 248)"
+            " && not (lastRetry.message contains 'specified deadline')"
+        )
     if retry.on_out_of_memory:
         terms.append("lastRetry.message contains 'OOMKilled'")
-    return {"limit": str(retry.limit), "retryPolicy": "Always", "expression": " || ".join(terms)}
+    return {"limit": str(retry.limit), "retryPolicy": "Always", "expression": " || ".join(f"({term})" if len(terms) > 1 else term for term in terms)}
 
 
 def _hoist(bodies: dict[_Leaf, Manifest]) -> Manifest:

@@ -357,11 +357,15 @@ def _retry(written: document.TaskDocument) -> plan.Retry | None:
 
 
 def _deadline(is_grouped: bool, written: document.TaskDocument, cluster: Cluster) -> int | None:
-    """A backstop behind the agent's own timer: every budget of the pod added up."""
+    """A backstop behind the agent's own timer: every budget of the pod added up.
+
+    An upload may wait for storage as long as the profile lets it: the backstop must not cut it off.
+    """
     if written.timeouts.exec is None:
         return None
     timeouts = cluster.profile.timeouts
+    upload = max(timeouts.upload, written.timeouts.storage_upload) if written.storage else 0.0
     download = written.timeouts.storage_download if written.inputs else 0.0
     barrier = timeouts.barrier if is_grouped else 0.0
-    budgets = (timeouts.pull, download, barrier, written.timeouts.exec, timeouts.grace, timeouts.upload)
+    budgets = (timeouts.pull, download, barrier, written.timeouts.exec, timeouts.grace, upload)
     return math.ceil(sum(budgets))

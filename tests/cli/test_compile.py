@@ -59,22 +59,18 @@ def test_a_file_with_errors_writes_nothing(run: Run) -> None:
 
 def test_a_folder_holds_one_file_an_object_and_their_list(run: Run) -> None:
     assert run("flow.yaml", "--id", "digits-1", "-o", "out")[0] == 0
-    files = {"configmap-digits-1-tasks-0.yaml", "workflow-digits-1.yaml"}
+    files = {"configmap-tasks-0.yaml", "workflow.yaml"}
     assert names("out") == {*files, "kustomization.yaml"}
     listed = yaml.safe_load(Path("out/kustomization.yaml").read_text())["resources"]
     assert set(listed) == files
 
 
 def test_an_update_removes_what_was_ours_and_leaves_the_rest(run: Run) -> None:
-    run("flow.yaml", "--id", "digits-1", "-o", "out")
+    run("flow.yaml", "--target", "jobs", "-o", "out")
+    assert "job-prepare.yaml" in names("out")
     Path("out/notes.yaml").write_text("mine: true\n")
-    run("flow.yaml", "--id", "digits-2", "-o", "out")
-    assert names("out") == {
-        "configmap-digits-2-tasks-0.yaml",
-        "workflow-digits-2.yaml",
-        "kustomization.yaml",
-        "notes.yaml",
-    }
+    run("flow.yaml", "-o", "out")
+    assert names("out") == {"configmap-tasks-0.yaml", "workflow.yaml", "kustomization.yaml", "notes.yaml"}
 
 
 def test_a_folder_with_somebody_elses_index_is_refused(run: Run) -> None:
