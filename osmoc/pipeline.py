@@ -223,11 +223,9 @@ def _identify(decisions: Decisions, tree: Tree, found: Diagnostics) -> str:
     stem = fit(kubernetes_name(decisions.graph.name), _LONGEST_ID - 9)
     draft_id = f"{stem}-00000000"
     draft = make_plan(decisions, write_documents(decisions, draft_id), draft_id, "", tree, found)
-    content = json.dumps(
-        [_manifests(draft, found), decisions.cluster.profile.model_dump_json(exclude_defaults=True), document.VERSION],
-        ensure_ascii=False,
-    )
-    digest = sha256(content.encode())
+    digest = sha256(f"{document.VERSION} {decisions.cluster.profile.model_dump_json(exclude_defaults=True)}".encode())
+    for manifest in _manifests(draft, found):
+        digest.update(json.dumps(manifest).encode())
     while draft.target == "argo" and find_clash(draft, f"{stem}-{digest.hexdigest()[:8]}"):
         digest.update(b"another id, please")
     return f"{stem}-{digest.hexdigest()[:8]}"

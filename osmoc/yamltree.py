@@ -1,10 +1,11 @@
 """YAML text to a tree: plain values to read, nodes to point at."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Final
 
 from osmoc.diagnostics import Diagnostics
-from osmoc.source import Span
+from osmoc.source import Source, Span
 from osmoc.yamlcompose import compose
 from osmoc.yamlnodes import Kind, Node, Path, Scalar
 from osmoc.yamlvalues import plain_values
@@ -20,17 +21,27 @@ def parse(text: str, found: Diagnostics) -> "Tree | None":
     if root is None:
         return None
     plain, is_whole = plain_values(root, len(text), found)
-    return Tree(root, plain, text.split("\n")) if is_whole else None
+    return Tree(plain, text) if is_whole else None
 
 
 class Tree:
     """A parsed document: plain values to read, nodes to point at."""
 
-    def __init__(self, root: Node, plain: Any, lines: Sequence[str]) -> None:
-        self.root = root
+    def __init__(self, plain: Any, text: str) -> None:
         self.plain = plain
-        self._lines = lines
+        self._text = text
         self._pairs: dict[int, dict[str, tuple[Node, Node]]] = {}  # of large mappings, by key
+
+    @cached_property
+    def root(self) -> Node:
+        """The nodes, made again when the first place is asked for: most files need none, and nodes take memory."""
+        root = compose(self._text, Diagnostics(Source("", self._text)))
+        assert root is not None
+        return root
+
+    @cached_property
+    def _lines(self) -> Sequence[str]:
+        return self._text.split("\n")
 
     def span(self, path: Path) -> Span:
         """What to underline for `path`: a scalar, or the key of a collection, whose end marks run past it."""

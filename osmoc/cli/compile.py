@@ -60,18 +60,19 @@ def compile_command(
 
 
 def _write(result: Result, output: str, format_: str) -> None:
-    from osmoc.emit.write import to_json, to_yaml
+    from osmoc.emit.write import to_json, yaml_stream
 
     path = Path(output)
     is_file = path.suffix in (".yaml", ".yml", ".json") and not path.is_dir()
     if output != "-" and not is_file:
         update_folder(path, _files(result, format_))
         return
-    text = to_json(result.manifests) if format_ == "json" or path.suffix == ".json" else to_yaml(result.manifests)
+    is_json = format_ == "json" or path.suffix == ".json"
+    parts = [to_json(result.manifests)] if is_json else yaml_stream(result.manifests)
     if output == "-":
-        sys.stdout.write(text)
+        sys.stdout.writelines(parts)
     else:
-        write_file(path, text)
+        write_file(path, parts)
 
 
 def _files(result: Result, format_: str) -> dict[str, str]:

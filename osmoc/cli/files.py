@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import unified_diff
 from pathlib import Path
 from typing import Any, Final
@@ -15,14 +15,14 @@ INDEX: Final = "kustomization.yaml"
 _HEADER: Final = "# Written by osmoc. It owns the files listed here; what else lies in this folder is not touched.\n"
 
 
-def write_file(path: Path, text: str) -> None:
+def write_file(path: Path, text: Iterable[str]) -> None:
     """Write beside and rename, so that a reader sees the old file or the new one."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as stream:
-                stream.write(text)
+                stream.writelines(text)
             # mkstemp makes private files; these are as public as any other of their folder.
             umask = os.umask(0)
             os.umask(umask)
@@ -55,7 +55,7 @@ def update_folder(folder: Path, files: Mapping[str, str]) -> None:
     for name, text in files.items():
         path = folder / name
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
-            write_file(path, text)
+            write_file(path, [text])
     for name in stale:
         (folder / name).unlink(missing_ok=True)
 

@@ -39,7 +39,7 @@ def graph_command(context: Context, /, file: str, format_: str, output: str, **o
     if output == "-":
         sys.stdout.write(text)
     else:
-        write_file(Path(output), text)
+        write_file(Path(output), [text])
     return 0
 
 

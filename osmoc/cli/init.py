@@ -26,6 +26,6 @@ def init_command(name: str, output: str) -> int:
     if path.exists():
         raise click.UsageError(f"{output} exists already")
     starter = files("osmoc").joinpath("starter.yaml").read_text(encoding="utf-8")
-    write_file(path, starter.replace("name: hello", f"name: {name}", 1))
+    write_file(path, [starter.replace("name: hello", f"name: {name}", 1)])
     click.echo(f"wrote {output}; next: osmoc check {output}", err=True)
     return 0

@@ -3,6 +3,7 @@
 Statuses: 0 nothing wrong (warnings and notes included), 1 errors found, 2 wrong usage, 3 a fault of osmoc itself.
 """
 
+import gc
 import io
 import os
 import sys
@@ -19,6 +20,7 @@ INTERNAL = 3
 
 def run() -> None:
     """The entry point of the `osmoc` command."""
+    gc.disable()  # a compiler builds trees, writes, and ends: looking for garbage takes a third of its time
     for stream in (sys.stdout, sys.stderr):
         # Manifests are UTF-8 in every locale.
         if isinstance(stream, io.TextIOWrapper):
@@ -61,6 +63,8 @@ def _dispatch(argv: Sequence[str], stdin: IO[str] | None) -> int:
     except click.ClickException as error:
         error.show(sys.stderr)
         return USAGE
+    except SystemExit:  # how click takes it that nobody reads on
+        raise BrokenPipeError from None
     except BrokenPipeError:
         raise
     except Exception as error:  # the last place where a bug can be told from a bad input

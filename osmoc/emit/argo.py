@@ -225,12 +225,12 @@ def _retry_strategy(retry: Retry) -> Manifest:
     if retry.on_lost_node:
         # A pod that is killed at its deadline ends with 248 too, and has had its time.
         terms.append(
-            "(lastRetry.status == 'Error' || asInt(lastRetry.exitCode) == 248)"
-            " && not (lastRetry.message contains 'specified deadline')"
+            "((lastRetry.status == 'Error' || asInt(lastRetry.exitCode) == 248)"
+            " && not (lastRetry.message contains 'specified deadline'))"
         )
     if retry.on_out_of_memory:
         terms.append("lastRetry.message contains 'OOMKilled'")
-    return {"limit": str(retry.limit), "retryPolicy": "Always", "expression": " || ".join(f"({term})" if len(terms) > 1 else term for term in terms)}
+    return {"limit": str(retry.limit), "retryPolicy": "Always", "expression": " || ".join(terms)}
 
 
 def _hoist(bodies: dict[_Leaf, Manifest]) -> Manifest:

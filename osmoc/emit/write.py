@@ -7,7 +7,7 @@ version. Text of several lines is a literal block: people review the scripts and
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from json.encoder import encode_basestring
 from math import isfinite
@@ -30,7 +30,13 @@ _LONGEST_KEY = 250  # as written: readers give up on a key whose colon is not wi
 
 def to_yaml(objects: Sequence[Mapping[str, Any]]) -> str:
     """The objects as one YAML stream: `---` between them, kubectl's layout, keys in the order given."""
-    return "---\n".join(map(document, objects))
+    return "".join(yaml_stream(objects))
+
+
+def yaml_stream(objects: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """What `to_yaml` joins: a large result need not be in memory as one text."""
+    for n, manifest in enumerate(objects):
+        yield ("---\n" if n else "") + document(manifest)
 
 
 def document(manifest: Mapping[str, Any]) -> str:

@@ -28,8 +28,11 @@ def check_environment(written: Written, found: Diagnostics) -> None:
 
 def _check_name(name: str, path: Path, tree: Tree, found: Diagnostics) -> None:
     if not VARIABLE.fullmatch(name):
-        message = f"`{name[:60]}` cannot be an environment variable"
-        found.report(codes.BAD_ENVIRONMENT, tree.key(path), message, help="letters, digits, `_`, `-` and `.`, and no digit first")
+        message, help = (
+            f"`{name[:60]}` cannot be an environment variable",
+            "letters, digits and `_-.`, and no digit first",
+        )
+        found.report(codes.BAD_ENVIRONMENT, tree.key(path), message, help=help)
     elif name in _SYSTEM:
         found.report(codes.SYSTEM_VARIABLE, tree.key(path), f"`{name}` replaces what the system sets")
 
