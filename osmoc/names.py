@@ -14,7 +14,8 @@ VARIABLE: Final = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 SECRET_KEY: Final = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 
 # A path that stands in a manifest: nothing that a template engine, a shell or Kubernetes reads otherwise.
-SAFE_PATH: Final = re.compile(r"/[A-Za-z0-9._@%+=,~ /-]*")
+LONGEST_PATH: Final = 4095
+SAFE_PATH: Final = re.compile(rf"/[A-Za-z0-9._@%+=,~ /-]{{0,{LONGEST_PATH - 1}}}")
 
 LONGEST_NAME: Final = 64
 LONGEST_LABEL: Final = 63

@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-from osmoc import __version__, codes, document, templating
+from osmoc import __version__, codes, document
 from osmoc.decisions import Decisions
 from osmoc.diagnostics import Diagnostic, Diagnostics
 from osmoc.emit.argo import emit_argo
@@ -48,6 +48,7 @@ from osmoc.passes.split_sections import split_sections
 from osmoc.passes.write_documents import write_documents
 from osmoc.plan import Plan
 from osmoc.profile import Profile
+from osmoc.rendered import Rendered
 from osmoc.sections import WORKFLOW
 from osmoc.source import Source
 from osmoc.spec import Workflow
@@ -90,13 +91,19 @@ class Result:
     manifests: tuple[Manifest, ...] = ()
 
 
+def _render(text: str, values: Mapping[str, Any]) -> Rendered:
+    from osmoc import templating  # and with it Jinja, which most files do not need
+
+    return templating.render(text, values)
+
+
 def compile_workflow(
     source: Source | str,
     profile: Profile | None = None,
     *,
     options: Options | None = None,
     read_file: FileReader | None = None,
-    render: Renderer = templating.render,
+    render: Renderer = _render,
 ) -> Result:
     """Manifests and findings for one workflow file.
 
@@ -223,7 +230,9 @@ def _identify(decisions: Decisions, tree: Tree, found: Diagnostics) -> str:
     stem = fit(kubernetes_name(decisions.graph.name), _LONGEST_ID - 9)
     draft_id = f"{stem}-00000000"
     draft = make_plan(decisions, write_documents(decisions, draft_id), draft_id, "", tree, found)
-    digest = sha256(f"{document.VERSION} {decisions.cluster.profile.model_dump_json(exclude_defaults=True)}".encode())
+    cluster = decisions.cluster
+    profile = "{}" if cluster.is_open else cluster.profile.model_dump_json(exclude_defaults=True)
+    digest = sha256(f"{document.VERSION} {profile}".encode())
     for manifest in _manifests(draft, found):
         digest.update(json.dumps(manifest).encode())
     while draft.target == "argo" and find_clash(draft, f"{stem}-{digest.hexdigest()[:8]}"):

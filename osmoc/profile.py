@@ -15,7 +15,7 @@ from osmoc.values import Boolean, Count, Duration, ExitCodes, Integer, SizeValue
 from osmoc.yamltree import Scalar
 
 
-def _unwrapped(value: Any) -> Any:
+def unwrapped(value: Any) -> Any:
     """Values of Kubernetes manifests and of template variables keep their YAML types, if JSON has them too.
 
     What it does not have - a date, infinity, an integer of more than 64 bits - is the text that was written.
@@ -24,9 +24,9 @@ def _unwrapped(value: Any) -> Any:
         case Scalar():
             return value.value if _is_json(value.value) else value.text
         case list():
-            return [_unwrapped(item) for item in value]
+            return [unwrapped(item) for item in value]
         case dict():
-            return {key.text if isinstance(key, Scalar) else key or "": _unwrapped(item) for key, item in value.items()}
+            return {key.text if isinstance(key, Scalar) else key or "": unwrapped(item) for key, item in value.items()}
         case _:
             return value
 
@@ -48,7 +48,7 @@ def _word(value: Any) -> Any:
     return value.text if isinstance(value, Scalar) else value
 
 
-Manifest = Annotated[dict[str, Any], BeforeValidator(_unwrapped)]
+Manifest = Annotated[dict[str, Any], BeforeValidator(unwrapped)]
 Host = Annotated[Text, AfterValidator(str.lower)]
 Mode = Annotated[Literal["off", "warn", "enforce"], BeforeValidator(_word)]
 
@@ -79,7 +79,7 @@ class Storage(Model):
         "osmo-storage", description="Secret with `access_key_id`, `access_key`, or `url`, `endpoint`, `region` as well."
     )
     claim: Text = Field("", description="A PersistentVolumeClaim in place of `url`; only osmo-ctrl mounts it.")
-    retry_for: RetryFor = RetryFor()
+    retry_for: RetryFor = RetryFor.default()
     publish_on_failure: Boolean = Field(True, description="Upload `url:` outputs of failed commands too, as OSMO does.")
 
 
@@ -128,7 +128,7 @@ class GpuShare(Model):
 
 
 class PoolResources(Model):
-    gpu: GpuShare = GpuShare()
+    gpu: GpuShare = GpuShare.default()
 
 
 class NodeOffer(Model):
@@ -168,7 +168,7 @@ class Pool(Model):
     max_exec_timeout: Duration | None = None
     max_queue_timeout: Duration | None = None
     default_exit_actions: dict[Text, ExitCodes] = {}
-    resources: PoolResources = PoolResources()
+    resources: PoolResources = PoolResources.default()
     topology_keys: tuple[TopologyKey, ...] = Field((), description="From coarse to fine.")
     common_default_variables: Manifest = {}
     common_pod_template: tuple[Text, ...] = ()
@@ -232,9 +232,9 @@ class Profile(Model):
     argo: Text = Field("4.1", description="Version of Argo Workflows.")
     namespace: Text = Field("", description="Written into the manifests; left to `kubectl -n` if empty.")
     cluster_domain: Text = Field("", description="With `namespace`: host names are written in full.")
-    images: Images = Images()
+    images: Images = Images.default()
     storage: Storage | None = None
-    datasets: Datasets = Datasets()
+    datasets: Datasets = Datasets.default()
     data_access: dict[Text, DataAccess] = Field({}, description="Bucket URL, such as `s3://bucket`, to its credential.")
     credentials: dict[Text, Credential] = {}
     registries: dict[Host, Text] = Field({}, description="Registry host to the Secret for pulling from it.")
@@ -245,8 +245,8 @@ class Profile(Model):
     priorities: dict[Text, Text] = Field({}, description="HIGH, NORMAL, LOW to a PriorityClass.")
     labels: dict[Text, LabelPolicy] = {}
     max_tasks: Count = Field(0, description="Most tasks of a workflow; 0 is no limit.")
-    retries: Retries = Retries()
-    timeouts: Timeouts = Timeouts()
-    security: Security = Security()
+    retries: Retries = Retries.default()
+    timeouts: Timeouts = Timeouts.default()
+    security: Security = Security.default()
     retention: Retention | None = None
     driver: Literal["auto", "none"] = Field("auto", description="`none`: Jobs of a single level, started at once.")

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
-from osmoc.templating import Fault, FaultKind, Rendered
+from osmoc.rendered import Fault, FaultKind, Rendered
 
 _CPU_SECONDS: Final = 1.0
 _WALL_SECONDS: Final = 20.0

@@ -5,7 +5,7 @@ means - references, tokens, order - is for the checks and passes that follow.
 """
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
@@ -14,7 +14,13 @@ from osmoc.yamltree import Path
 
 
 class Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=False)
+    # Most models are used as parts of others, or not at all: a validator is built when it is called for.
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=False, defer_build=True)
+
+    @classmethod
+    def default(cls) -> Self:
+        """Nothing given: what `cls()` is, without a validator."""
+        return cls.model_construct()
 
 
 class TaskInput(Model):
@@ -197,8 +203,10 @@ class Workflow(Model):
     name: Text = Field(description="The name; run ids begin with it.")
     tasks: tuple[Task, ...] = Field((), description="Tasks; each is a group of its own.")
     groups: tuple[Group, ...] = Field((), description="Groups of tasks, in place of `tasks`.")
-    resources: dict[Text, Resource] = Field({"default": Resource()}, description="Hardware by name; tasks name it.")
-    timeout: Timeout = Field(Timeout(), description="Longest times of every task.")
+    resources: dict[Text, Resource] = Field(
+        {"default": Resource.default()}, description="Hardware by name; tasks name it."
+    )
+    timeout: Timeout = Field(Timeout.default(), description="Longest times of every task.")
     pool: Text = Field("", description="The pool to run in, unless `--pool` names another.")
     backend: Text = Field("", description="Ignored.")
     labels: dict[Text, StrictText] = Field({}, max_length=16, description="Labels of every pod.")

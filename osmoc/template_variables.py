@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
@@ -25,7 +26,6 @@ _UNITS: Final = {
     "B": Decimal(1),
     "m": Decimal("0.001"),
 }
-_SIZE: Final[TypeAdapter[Size]] = TypeAdapter(SizeValue)
 _SIZES: Final = ("USER_MEMORY", "USER_STORAGE")
 _FORMS: Final = ("VAL", "UNIT", *_UNITS)
 
@@ -133,6 +133,11 @@ def _size(value: Any) -> Size | None:
     if value is None or str(value) in ("", "0"):
         return None
     try:
-        return _SIZE.validate_python(value)
+        return _sizes().validate_python(value)
     except ValidationError as error:
         raise ValueError(error.errors()[0]["ctx"]["message"]) from None
+
+
+@cache
+def _sizes() -> TypeAdapter[Size]:
+    return TypeAdapter(SizeValue)

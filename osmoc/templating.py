@@ -9,8 +9,6 @@ import random
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from enum import Enum
 from types import FrameType
 from typing import Any, Final
 
@@ -21,35 +19,12 @@ from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
 from jinja2.sandbox import SandboxedEnvironment
 
+from osmoc.rendered import Fault, FaultKind, Rendered
+
+__all__ = ["Fault", "FaultKind", "Rendered", "render"]
+
 _FILE: Final = "<workflow>"
 _MAX_CHARACTERS: Final = 32 * 1024 * 1024
-
-
-class FaultKind(Enum):
-    SYNTAX = "syntax"
-    UNDEFINED = "undefined"
-    RUNTIME = "runtime"
-    LIMIT = "limit"
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong with a template; `line` counts from 1, 0 if unknown. `name` is the undefined variable."""
-
-    kind: FaultKind
-    line: int
-    message: str
-    name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """`origin[n]` is the template's line that line n + 1 of `text` came from; empty if it could not be told."""
-
-    text: str
-    origin: tuple[int, ...]
-    used: frozenset[str]
-    faults: tuple[Fault, ...] = ()
 
 
 def render(text: str, values: Mapping[str, Any]) -> Rendered:

@@ -234,6 +234,9 @@ def _size_problem(text: str) -> str:
 
 ExitRange = tuple[int, int]
 
+# Enough for every code there is.
+_LONGEST_CODES: Final = 10_000
+
 
 def parse_exit_codes(text: str) -> list[ExitRange]:
     """`0-10,15` as inclusive ranges.
@@ -242,6 +245,8 @@ def parse_exit_codes(text: str) -> list[ExitRange]:
         ValueError: with the reason, in words for the user.
     """
     ranges = []
+    if len(text) > _LONGEST_CODES:
+        raise ValueError(f"`{text[:40]}…` is too long, with {len(text)} characters")
     for part in text.split(","):
         ends = part.split("-")
         if not all(end.isascii() and end.isdigit() and len(end) <= 6 for end in ends) or len(ends) > 2:

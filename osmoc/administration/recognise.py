@@ -6,19 +6,19 @@ Helm charts have them all below `services.configs` or `configuration`, and their
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
-from math import isfinite
 from pathlib import PurePath
 from typing import Any, Final
 
 import yaml
 
 from osmoc.administration.remarks import Kind, Remarks, UnknownConfig, Where
-from osmoc.diagnostics import listed
-
-_MOST_VALUES: Final = 1_000_000
-_DEEPEST: Final = 100
+from osmoc.diagnostics import Diagnostics, Severity, listed
+from osmoc.profile import unwrapped
+from osmoc.source import Source
+from osmoc.yamltree import parse
 
 
 class ConfigKind(Enum):
@@ -100,68 +100,37 @@ def recognise(file: str, text: str, remarks: Remarks) -> list[Config]:
 
 
 def _documents(file: str, text: str) -> Iterator[Any]:
-    if text.lstrip()[:1] in ("{", "["):
-        # JSON is YAML, but for tabs.
-        try:
-            yield _Plain(file).of(json.loads(text))
-            return
-        except (json.JSONDecodeError, RecursionError):
-            pass
+    with suppress(ValueError, RecursionError):
+        # Not all JSON is YAML: there are tabs, and escapes in pairs.
+        text = json.dumps(json.loads(text), ensure_ascii=False)
+    for part, line in _parts(file, text):
+        found = Diagnostics(Source(file, part))
+        tree = parse(part, found)
+        for fault in found:
+            if fault.severity is Severity.ERROR:
+                message = fault.message.removeprefix("not valid YAML: ")
+                at = f" in line {line + fault.place.line}" if fault.place else ""
+                raise UnknownConfig(file, f"neither JSON nor YAML: {message}{at}")
+        yield unwrapped(tree.plain) if tree else None
+
+
+def _parts(file: str, text: str) -> list[tuple[str, int]]:
+    """The documents of a stream, each with the number of lines before it."""
+    parts = []
+    start: Any = None
+    event: Any  # libyaml's events have marks; the stubs say that they may have none
     try:
-        yield from (_Plain(file).of(document) for document in yaml.load_all(text, _Loader))
+        for event in yaml.parse(text, yaml.CSafeLoader):
+            if isinstance(event, yaml.DocumentStartEvent):
+                start = event.start_mark
+            elif isinstance(event, yaml.DocumentEndEvent):
+                parts.append((text[start.index : event.end_mark.index], start.line))
     except yaml.MarkedYAMLError as error:
-        line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise UnknownConfig(file, f"neither JSON nor YAML: {error.problem or 'a mistake'}{line}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        if isinstance(error, UnknownConfig):
-            raise
-        raise UnknownConfig(file, "neither JSON nor YAML") from None
-
-
-class _Loader(yaml.CSafeLoader):
-    """Dates stay text: OSMO's configs have none."""
-
-    yaml_implicit_resolvers = {
-        first: [pair for pair in pairs if not pair[0].endswith(":timestamp")]
-        for first, pairs in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-    }
-
-
-class _Plain:
-    """Values as a profile can hold them, with text for keys; aliases are expanded, within bounds."""
-
-    def __init__(self, file: str) -> None:
-        self._file = file
-        self._left = _MOST_VALUES
-
-    def of(self, value: Any, depth: int = 0) -> Any:
-        self._left -= 1
-        if self._left < 0 or depth > _DEEPEST:
-            raise UnknownConfig(self._file, "too large for a config")
-        match value:
-            case dict():
-                return {self._key(key): self.of(item, depth + 1) for key, item in value.items()}
-            case list():
-                return [self.of(item, depth + 1) for item in value]
-            case str():
-                return self._text(value)
-            case None | bool():
-                return value
-            case int() if abs(value) < 1 << 63:
-                return value
-            case float() if isfinite(value):
-                return value
-        raise UnknownConfig(self._file, "a value that is neither text nor a number of usual size")
-
-    def _key(self, key: Any) -> str:
-        if not isinstance(key, str | int | float):
-            raise UnknownConfig(self._file, "a key that is not text")
-        return self._text(str(key))
-
-    def _text(self, text: str) -> str:
-        if any(character == "\0" or "\ud800" <= character <= "\udfff" for character in text):
-            raise UnknownConfig(self._file, "text with a character that no YAML file can hold")
-        return text
+        at = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise UnknownConfig(file, f"neither JSON nor YAML: {error.problem or 'a mistake'}{at}") from None
+    except (yaml.YAMLError, UnicodeError):
+        raise UnknownConfig(file, "neither JSON nor YAML: a character that no YAML file can hold") from None
+    return parts
 
 
 def _configs(value: Any, where: Where, remarks: Remarks) -> Iterator[Config]:

@@ -25,7 +25,11 @@ def run() -> None:
         # Manifests are UTF-8 in every locale.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-    sys.exit(main(sys.argv[1:]))
+    # pydantic looks through every installed package for plugins; we want none.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    status = main(sys.argv[1:])
+    gc.freeze()  # nor is it worth while to look once more when the interpreter goes
+    sys.exit(status)
 
 
 def main(

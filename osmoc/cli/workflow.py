@@ -2,9 +2,9 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
 import click
 
@@ -12,6 +12,7 @@ from osmoc.cli.options import Given
 from osmoc.diagnostics import Diagnostic, Diagnostics
 from osmoc.pipeline import Options, Result, compile_workflow
 from osmoc.profile import Profile
+from osmoc.rendered import Rendered
 from osmoc.source import Source
 
 PROFILE_FILE: Final = "osmoc.yaml"
@@ -20,8 +21,6 @@ FORMATS: Final = ("text", "json", "sarif", "github")
 
 def compile_file(name: str, options: Given, stdin: IO[str]) -> Result:
     """Compile one file; `-` is standard input. What is wrong with the profile is the result too."""
-    from osmoc import sandbox
-
     source, folder = read_source(name, stdin)
     if isinstance(source, Diagnostic):
         return Result(findings=(source,), failed=True)
@@ -44,8 +43,14 @@ def compile_file(name: str, options: Given, stdin: IO[str]) -> Result:
             strict=options.strict,
         ),
         read_file=lambda path: (folder / path).read_bytes(),
-        render=sandbox.render,
+        render=_render,
     )
+
+
+def _render(text: str, values: Mapping[str, Any]) -> Rendered:
+    from osmoc import sandbox
+
+    return sandbox.render(text, values)
 
 
 def read_source(name: str, stdin: IO[str]) -> tuple[Source | Diagnostic, Path]:

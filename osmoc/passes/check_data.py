@@ -199,7 +199,7 @@ def _check_use(task: Task, where: Path, written: Written, found: Diagnostics) ->
         used = {token.argument.strip() for token in tokens if token.kind is TokenKind.INPUT}
         for n, item in enumerate(task.inputs):
             name = item.task.rpartition(":")[2] if isinstance(item, TaskInput) else ""
-            if str(n) not in used and name not in used:
+            if str(n) not in used and name not in used and not found.leaves_out(codes.UNREAD_INPUT):
                 found.report(
                     codes.UNREAD_INPUT,
                     tree.key((*where, "inputs", n)),

@@ -1,5 +1,9 @@
 """Exit actions: they exist, once each, and every exit code has one of them at most."""
 
+from bisect import bisect_left
+from collections.abc import Mapping
+from operator import itemgetter
+
 from osmoc import codes
 from osmoc.diagnostics import Diagnostics, did_you_mean
 from osmoc.exit_codes import EVICTED, OUT_OF_MEMORY, SYSTEM_RANGES, USER_LAST, covers, is_system_only
@@ -19,7 +23,7 @@ def check_exit_actions(written: Written, found: Diagnostics) -> None:
 
 def _check_task(task: Task, path: Path, tree: Tree, found: Diagnostics) -> None:
     spellings: dict[str, str] = {}
-    taken: list[tuple[str, ExitRange]] = []
+    taken: dict[str, list[ExitRange]] = {}  # by action: disjoint, from low to high
     for name, ranges in task.exit_actions.items():
         where = (*path, name)
         action = name.upper()
@@ -38,18 +42,35 @@ def _check_task(task: Task, path: Path, tree: Tree, found: Diagnostics) -> None:
             continue
         spellings[action] = name
         _check_codes(action, ranges, where, tree, found)
-        for first, last in ranges:
-            clash = next((other for other in taken if first <= other[1][1] and other[1][0] <= last), None)
-            if clash and clash[0] != name:
-                code = max(first, clash[1][0])
-                found.report(
-                    codes.OVERLAPPING_CODES,
-                    tree.span(where),
-                    f"exit code {code} belongs to both `{clash[0]}` and `{name}`",
-                    help=f"`{clash[0]}` stands first and would count: take the code out of one of them",
-                )
-                break
-        taken.extend((name, pair) for pair in ranges)
+        if clash := _clash(ranges, taken):
+            code, other = clash
+            found.report(
+                codes.OVERLAPPING_CODES,
+                tree.span(where),
+                f"exit code {code} belongs to both `{other}` and `{name}`",
+                help=f"`{other}` stands first and would count: take the code out of one of them",
+            )
+        taken[name] = _joined(ranges)
+
+
+def _clash(ranges: tuple[ExitRange, ...], taken: Mapping[str, list[ExitRange]]) -> tuple[int, str] | None:
+    """A code of the ranges that another action has, and that action."""
+    for first, last in ranges:
+        for name, others in taken.items():
+            at = bisect_left(others, first, key=itemgetter(1))
+            if at < len(others) and others[at][0] <= last:
+                return max(first, others[at][0]), name
+    return None
+
+
+def _joined(ranges: tuple[ExitRange, ...]) -> list[ExitRange]:
+    joined: list[ExitRange] = []
+    for first, last in sorted(ranges):
+        if joined and first <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(last, joined[-1][1]))
+        else:
+            joined.append((first, last))
+    return joined
 
 
 def _check_codes(action: str, ranges: tuple[ExitRange, ...], where: Path, tree: Tree, found: Diagnostics) -> None:

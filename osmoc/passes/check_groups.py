@@ -1,10 +1,16 @@
 """Groups and their leads: either tasks or groups, one lead a group, and settings that have nobody to act on."""
 
+from typing import Final
+
 from osmoc import codes
 from osmoc.diagnostics import Diagnostics, listed
 from osmoc.spec import Group
 from osmoc.written import Written
 from osmoc.yamltree import Path, Tree
+
+# What the plan of the driver and a Workflow can hold is less; every task of a group knows of all others.
+_MOST_TASKS: Final = 20_000
+_MOST_MEMBERS: Final = 1_000
 
 
 def check_groups(written: Written, found: Diagnostics) -> None:
@@ -16,6 +22,10 @@ def check_groups(written: Written, found: Diagnostics) -> None:
         keys = [key for key in ("tasks", "groups") if key in tree.plain["workflow"]]
         where = tree.key(("workflow", *keys[:1]))
         found.report(codes.TASKS_AND_GROUPS, where, "a workflow without tasks", help="list at least one below `tasks`")
+    count = sum(1 for _ in workflow.walk())
+    if count > _MOST_TASKS:
+        message = f"a workflow of {count} tasks; no target takes more than {_MOST_TASKS}"
+        found.report(codes.TARGET_SIZE, tree.key(("workflow",)), message, help="split the workflow")
     for n, task in enumerate(workflow.tasks):
         if "lead" in task.model_fields_set and not task.lead:
             _report_alone(("workflow", "tasks", n, "lead"), "a task of `tasks` always leads", tree, found)
@@ -33,6 +43,9 @@ def _check_group(group: Group, path: Path, tree: Tree, found: Diagnostics) -> No
             _report_alone((*path, "barrier"), "a single task waits for nobody", tree, found)
         if "ignore_nonlead_status" in group.model_fields_set:
             _report_alone((*path, "ignoreNonleadStatus"), "a single task has no other tasks to ignore", tree, found)
+    elif len(group.tasks) > _MOST_MEMBERS:
+        message = f"group `{group.name}` has {len(group.tasks)} tasks; at most {_MOST_MEMBERS} can start together"
+        found.report(codes.TARGET_SIZE, tree.key(path), message, help="split the group")
     else:
         leads = [task.name for task in group.tasks if task.lead]
         if len(leads) != 1:

@@ -5,10 +5,11 @@ Each has a place of its own, none hides another, and none lies where the system 
 
 import base64
 import binascii
+from collections.abc import Mapping
 
 from osmoc import codes
 from osmoc.diagnostics import Diagnostics
-from osmoc.names import SAFE_PATH, absolute
+from osmoc.names import LONGEST_PATH, SAFE_PATH, absolute
 from osmoc.spec import File, Task
 from osmoc.tokens import OUTPUT_DIRECTORY, stand_in
 from osmoc.written import Written
@@ -71,32 +72,53 @@ def _check_credentials(task: Task, where: Path, mounted: dict[str, str], tree: T
 def _check_files(task: Task, where: Path, mounted: dict[str, str], written: Written, found: Diagnostics) -> None:
     tree = written.tree
     files: set[str] = set()
-    # All directories above the files so far: a set, for a task may have thousands of files.
-    above: set[str] = set()
+    normals = [_normal(stand_in(file.path)) for file in task.files]
+    nested = _nested(normals)
     for n, file in enumerate(task.files):
         item: Path = (*where, "files", n)
         path: Path = (*item, "path")
         _check_contents(file, item, written, found)
-        normal = _normal(stand_in(file.path))
-        parents = _parents(normal)
-        hiding = next((parent for parent in (normal, *parents) if parent in mounted), "")
+        normal = normals[n]
         if fault := _path_fault(file.path, normal):
             found.report(codes.BAD_FILE_PATH, tree.span(path), fault[0], help=fault[1])
         elif normal in files:
             found.report(codes.FILE_CLASH, tree.span(path), f"task `{task.name}` has two files at `{normal}`")
-        elif normal in above or not files.isdisjoint(parents):
+        elif n in nested:
             found.report(codes.FILE_CLASH, tree.span(path), f"`{normal}` and another file lie one within the other")
-        elif hiding:
+        elif hiding := _hiding(normal, mounted):
             message = f"`{hiding}` is {mounted[hiding]}, which would hide the file"
             found.report(codes.FILE_CLASH, tree.span(path), message, help=_ELSEWHERE)
         files.add(normal)
-        above.update(parents)
+
+
+def _nested(paths: list[str]) -> set[int]:
+    """The paths that lie below one that stands further up in the file, or above it."""
+    nested: set[int] = set()
+    outer: list[int] = []  # those that the current one lies below
+    # In this order a directory comes right before all that lies below it: a task may have thousands of files.
+    short = [n for n, path in enumerate(paths) if len(path) <= LONGEST_PATH]
+    for n in sorted(short, key=lambda n: f"{paths[n]}/"):
+        while outer and not _is_below(paths[n], paths[outer[-1]]):
+            outer.pop()
+        if outer and paths[outer[-1]] == paths[n]:
+            continue
+        nested.update(max(n, other) for other in outer)
+        outer.append(n)
+    return nested
+
+
+def _hiding(path: str, mounted: Mapping[str, str]) -> str:
+    """What is mounted over a file."""
+    ends = [n for n, character in enumerate(path) if character == "/" and n] if mounted else []
+    return next((path[:end] for end in (None, *ends) if path[:end] in mounted), "")
 
 
 def _path_fault(path: str, normal: str) -> tuple[str, str] | None:
     shown = path[:80]
     if not path.strip("/") or normal == "/":
         return f"`{shown}` is no path of a file", ""
+    if len(path) > LONGEST_PATH or len(normal) > LONGEST_PATH:
+        return f"a path of {len(path)} characters; at most {LONGEST_PATH} are allowed", ""
     if not normal.startswith("/"):
         return f"`{shown}` is a relative path", f"write the whole path, such as `/{shown}`"
     if path.endswith("/"):
@@ -127,12 +149,6 @@ def _check_contents(file: File, item: Path, written: Written, found: Diagnostics
 
 def _normal(path: str) -> str:
     return absolute(path) if path.startswith("/") else path
-
-
-def _parents(path: str) -> list[str]:
-    """Every directory above a path but `/`."""
-    ends = [n for n, character in enumerate(path) if character == "/" and n]
-    return [path[:end] for end in ends]
 
 
 def _is_below(path: str, directory: str) -> bool:

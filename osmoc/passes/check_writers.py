@@ -7,8 +7,7 @@ import posixpath
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from graphlib import TopologicalSorter
 
 from osmoc import codes
 from osmoc.diagnostics import Diagnostics
@@ -62,24 +61,44 @@ def _places(task: Task, default_bucket: str) -> Iterator[tuple[_Place, Path]]:
 
 
 def _check_order(shared: Mapping[_Place, Sequence[_Writer]], graph: Graph, tree: Tree, found: Diagnostics) -> None:
-    import networkx  # few workflows write one thing twice: it is loaded for those
-
-    network: Any = networkx.DiGraph((edge.upstream, edge.downstream) for edge in graph.edges)
-    network.add_nodes_from(graph.groups)
-
-    @cache
-    def above(group: str) -> frozenset[str]:
-        return frozenset(networkx.ancestors(network, group))  # type: ignore[no-untyped-call]
-
+    number = {name: n for n, name in enumerate(graph.groups)}
+    ordered = _ordered(graph, number)
     for place, several in shared.items():
-        for n, writer in enumerate(several):
-            for other in several[:n]:
-                in_order = writer.group in above(other.group) or other.group in above(writer.group)
-                if other.task != writer.task and not in_order:
-                    found.report(
-                        codes.TWO_WRITERS,
-                        tree.span(writer.where),
-                        f"`{other.task}` and `{writer.task}` both write `{place.name}`, in no order",
-                        help="let one read from the other, or write to different places",
-                    )
-                    break
+        earlier: dict[int, dict[str, None]] = {}  # tasks that write here too, by the number of their group
+        groups = 0
+        for writer in several:
+            own = number[writer.group]
+            other = _first(writer.task, groups & ~ordered[own], earlier)
+            if other and not found.leaves_out(codes.TWO_WRITERS):
+                found.report(
+                    codes.TWO_WRITERS,
+                    tree.span(writer.where),
+                    f"`{other}` and `{writer.task}` both write `{place.name}`, in no order",
+                    help="let one read from the other, or write to different places",
+                )
+            earlier.setdefault(own, {})[writer.task] = None
+            groups |= 1 << own
+
+
+def _ordered(graph: Graph, number: Mapping[str, int]) -> list[int]:
+    """For each group those that surely run before or after it: sets of numbers, as the bits of one."""
+    upstream = graph.upstream()
+    order = list(TopologicalSorter(upstream).static_order())
+    before, after = [0] * len(order), [0] * len(order)
+    for name in order:
+        for up in upstream[name]:
+            before[number[name]] |= before[number[up]] | 1 << number[up]
+    for name in reversed(order):
+        for up in upstream[name]:
+            after[number[up]] |= after[number[name]] | 1 << number[name]
+    return [first | second for first, second in zip(before, after, strict=True)]
+
+
+def _first(task: str, groups: int, earlier: Mapping[int, Mapping[str, None]]) -> str:
+    """The first other task of `groups`, a set as bits."""
+    while groups:
+        group = (groups & -groups).bit_length() - 1
+        if other := next((name for name in earlier[group] if name != task), ""):
+            return other
+        groups &= groups - 1
+    return ""

@@ -27,9 +27,9 @@ def choose_pool(
 ) -> Cluster:
     """`labels` are those given beside the file, which go before those of the file."""
     is_open = profile is None
-    profile = profile or Profile()
+    profile = profile or Profile.default()
     name = pool or graph.pool or profile.default_pool
-    chosen = profile.pools.get(name, Pool())
+    chosen = profile.pools.get(name, Pool.default())
     at_pool = tree.span(("workflow", "pool")) if graph.pool and not pool else None
     if not is_open and name and name not in profile.pools:
         pools = f"pools: {listed(profile.pools)}" if profile.pools else ""

@@ -120,7 +120,7 @@ class _Placer:
         name = resource.platform or self._cluster.pool.default_platform
         known = self._cluster.pool.platforms
         if self._cluster.is_open or name in known or not (name or known):
-            return known.get(name, Platform())
+            return known.get(name, Platform.default())
         pool = self._cluster.pool_name or "default"
         platforms = f"platforms: {listed(known)}" if known else ""
         if name:

@@ -32,7 +32,7 @@ def read_profile(found: Diagnostics) -> Profile | None:
     """The profile that `found.source` holds; None if it has errors."""
     tree = parse(found.source.text, found)
     if tree is None or tree.plain is None:
-        return None if found.failed else Profile()
+        return None if found.failed else Profile.default()
     if not isinstance(tree.plain, dict):
         found.report(codes.PROFILE_SHAPE, tree.key(()), "a profile is a mapping")
         return None

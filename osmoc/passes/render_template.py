@@ -11,9 +11,9 @@ from typing import Any, Final
 
 from osmoc import codes
 from osmoc.diagnostics import Diagnostics, did_you_mean, listed
+from osmoc.rendered import Fault, FaultKind, Rendered
 from osmoc.sections import Section, Values
 from osmoc.source import Source, Span, line_of
-from osmoc.templating import Fault, FaultKind, Rendered
 from osmoc.tokens import PROTECTED
 from osmoc.yamlnodes import UNPRINTABLE
 

@@ -19,7 +19,7 @@ from osmoc.yamltree import Path, Tree
 def resolve_secrets(graph: Graph, cluster: Cluster, tree: Tree, found: Diagnostics) -> Resolved:
     storage = cluster.profile.storage
     if storage is None and any(_moves_data(task) for _, task in graph.tasks()):
-        storage = Storage()
+        storage = Storage.default()
     resolver = _Resolver(cluster, storage, _keys_used(graph), tree, found)
     if storage and storage.claim:
         resolver.require("PersistentVolumeClaim", storage.claim, "storage")

@@ -228,7 +228,7 @@ def _document(
 
 
 def _storage(context: _Context) -> Storage:
-    return context.resolved.storage or Storage()
+    return context.resolved.storage or Storage.default()
 
 
 def _storage_part(context: _Context) -> document.Storage | None:

@@ -94,9 +94,9 @@ def test_open_world_takes_the_classes_of_osmo() -> None:
     assert needs(result) == {("PriorityClass", "osmo-normal"): "--priority NORMAL"}
 
 
-def timeouts(pool: str, more: str, timeout: str) -> tuple[Any, list[str]]:
-    """What the driver and the agent are told, and the warnings."""
-    text = workflow("inputs: [{task: x}]" if False else "", f"  timeout: {{{timeout}}}\n" if timeout else "")
+def queue_timeout(pool: str, more: str, timeout: str) -> tuple[float | None, list[str]]:
+    """What counts, and the warnings."""
+    text = workflow(more=f"  timeout: {{{timeout}}}\n" if timeout else "")
     result = compile_with(f"default_pool: a\npools: {{a: {{{pool}}}}}\n{more}", text)
     assert result.plan, told(result.findings)
     group = next(iter(result.plan.groups.values()))
@@ -121,7 +121,7 @@ def test_timeout_is_asked_for_else_the_pools_else_the_profiles(
     pool: str, more: str, asked: str, expected: float | None
 ) -> None:
     """And never more than the limit of the pool, or else of the profile; a limit alone is a default too."""
-    assert timeouts(pool, more, asked) == (expected, [])
+    assert queue_timeout(pool, more, asked) == (expected, [])
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_timeout_is_asked_for_else_the_pools_else_the_profiles(
 )
 def test_timeout_above_the_limit_is_cut_with_a_warning(asked: str, limit: str, message: str) -> None:
     """OSMO cuts in silence. The durations are shown as one would write them, not as 2.592e+06 s."""
-    _, warnings = timeouts(f"max_queue_timeout: {limit}", "", f"queue_timeout: {asked}")
+    _, warnings = queue_timeout(f"max_queue_timeout: {limit}", "", f"queue_timeout: {asked}")
     assert warnings == [f"W422 {message}"]
 
 

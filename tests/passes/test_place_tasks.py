@@ -120,9 +120,7 @@ def test_a_pool_without_platforms_needs_none() -> None:
 def test_topology_key_is_the_node_label_of_the_pool() -> None:
     """A workflow says what it means by a place, and the pool which label that is."""
     text = resource("topology: [{key: rack, group: a, requirementType: preferred}]")
-    assert placement(compile_with(PROFILE, text)).topology == (
-        TopologyTerm("topology.kubernetes.io/rack", "a", False),
-    )
+    assert placement(compile_with(PROFILE, text)).topology == (TopologyTerm("topology.kubernetes.io/rack", "a", False),)
     result = compile_with(PROFILE, resource("topology: [{key: zone}]"))
     assert errors(result) == [("E709", 4, "the pool `main` has no topology key `zone`")]
     assert helps(result) == ["add it to `topology_keys` of the pool; keys: `rack`"]
@@ -136,7 +134,9 @@ def test_reaching_beyond_the_container_must_be_allowed(key: str, setting: str) -
     assert errors(compile_with(PROFILE, resource("platform: h100", f"{key}: true"))) == []
     assert errors(compile_with(PROFILE, resource("", f"{key}: false"))) == []
     result = compile_with(PROFILE, resource("", f"{key}: true"))
-    assert [(code, text) for code, _, text in errors(result)] == [("E705", f"the platform `cpu` does not allow `{key}`")]
+    assert [(code, text) for code, _, text in errors(result)] == [
+        ("E705", f"the platform `cpu` does not allow `{key}`")
+    ]
     assert helps(result) == [f"set `{setting}: true` in `pools.main.platforms.cpu` of the profile"]
 
 
@@ -297,7 +297,9 @@ def test_excluded_nodes_are_excluded_beside_other_terms() -> None:
 
 def test_template_that_cannot_be_rendered_is_an_error_at_the_resource() -> None:
     """The mistake is in the profile, but a value in the resource may avoid it: that is what the help says."""
-    profile = f"{POOL}    common_pod_template: [a]\n    platforms: {{cpu: {{}}}}\npod_templates:\n  a: {{spec: {{x: '%s'}}}}"
+    profile = (
+        f"{POOL}    common_pod_template: [a]\n    platforms: {{cpu: {{}}}}\npod_templates:\n  a: {{spec: {{x: '%s'}}}}"
+    )
     result = compile_with(profile % "{{USER_MEMORY}}", resource("cpu: 2"))
     message = "the pod templates `a` cannot be rendered: `{{USER_MEMORY}}`: 'USER_MEMORY' is undefined"
     assert errors(result) == [("E716", 4, message)]
@@ -305,7 +307,7 @@ def test_template_that_cannot_be_rendered_is_an_error_at_the_resource() -> None:
     assert errors(compile_with(profile % "{{USER_MEMORY}}", resource("memory: 1Gi"))) == []
     result = compile_with(profile % "{{ WF_ID | upper }}", workflow())
     assert errors(result)[0][2].endswith("`WF_ID` can only be inserted as it is")
-    result = compile_with(profile % "{{ '{' }}{{ '{' }}", workflow())
+    result = compile_with(profile % '{{ "{" * 2 }}', workflow())
     assert [text for _, _, text in errors(result)] == ["the pod templates `a` hold braces when rendered"]
 
 
@@ -341,7 +343,9 @@ pod_templates:
 
 def test_gpus_beyond_the_guarantee_need_a_low_priority() -> None:
     """Counted over a group, which starts as a whole; defaults count too."""
-    profile = f"{POOL}    resources: {{gpu: {{guarantee: 3}}}}\n    platforms: {{cpu: {{}}}}\npriorities: {{LOW: low}}\n"
+    profile = (
+        f"{POOL}    resources: {{gpu: {{guarantee: 3}}}}\n    platforms: {{cpu: {{}}}}\npriorities: {{LOW: low}}\n"
+    )
     text = """workflow:
   name: flow
   resources: {default: {gpu: 2}}
