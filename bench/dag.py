@@ -104,7 +104,11 @@ def to_osmo(dag: Dag) -> str:
         shape = dag.shapes[task.shape]
         lines += [f"  - name: {task.name}", f"    image: {shape.image}", f"    resource: {shape.name}"]
         args = [*task.args, *[word for n in range(len(task.upstream)) for word in ("--input", f"{{{{input:{n}}}}}")]]
-        lines += [f"    command: {json.dumps(task.command)}", "    args:", *[f"    - {json.dumps(word)}" for word in args]]
+        lines += [
+            f"    command: {json.dumps(task.command)}",
+            "    args:",
+            *[f"    - {json.dumps(word)}" for word in args],
+        ]
         lines += ["    environment:", *[f"      {key}: {json.dumps(text)}" for key, text in task.environment.items()]]
         lines += ["    files:", f"    - path: {shape.file_path}", "      contents: |"]
         lines += [f"        {line}" if line else "" for line in task.file.splitlines()]

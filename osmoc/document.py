@@ -240,5 +240,7 @@ class DriverPlan(Part):
 
 def to_text(document: TaskDocument) -> str:
     """As it stands in a ConfigMap: lines that a reviewer's diff can show."""
-    text = _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", document.model_dump_json(indent=2))
+    text = document.model_dump_json(indent=2)
+    if not text.isascii() or "\x7f" in text:
+        text = _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
     return f"{text}\n"

@@ -14,7 +14,7 @@ from osmoc.administration.fields import Fields, essential
 from osmoc.administration.pools import Known, convert_pool
 from osmoc.administration.recognise import Config, ConfigKind, recognise
 from osmoc.administration.remarks import Kind, Remark, Remarks, UnknownConfig, Where, refusal
-from osmoc.administration.templates import convert_template, convert_validation
+from osmoc.administration.templates import convert_template, convert_validation, looks_at_nodes
 from osmoc.administration.workflow import convert_workflow
 from osmoc.diagnostics import Diagnostics, Severity, listed
 from osmoc.emit.write import document
@@ -25,10 +25,10 @@ from osmoc.source import Source
 __all__ = ["Imported", "Remark", "UnknownConfig", "import_osmo"]
 
 _LEFT_OUT: Final = {
-    ConfigKind.GROUP_TEMPLATE: "no objects are made for a group: apply once what this one holds",
+    ConfigKind.GROUP_TEMPLATE: "no objects are made for a group: apply once what it holds",
     ConfigKind.BACKEND: "a profile is for one cluster, whose default scheduler gets the pods: for another one, write "
     "`schedulerName` and the label of its queue into a pod template",
-    ConfigKind.BACKEND_TEST: "a test of OSMO's own",
+    ConfigKind.BACKEND_TEST: "tests of OSMO's own",
     ConfigKind.ROLE: "Kubernetes says who may do what",
     ConfigKind.SERVICE: "there is no service of OSMO's here",
 }
@@ -106,9 +106,21 @@ def _profile(configs: _Configs, remarks: Remarks) -> dict[str, Any]:
     if pools or list(configs.values(ConfigKind.BACKEND)):
         profile["priorities"] = _PRIORITIES
     for kind, reason in _LEFT_OUT.items():
-        for config in configs.values(kind):
-            remarks.make(Kind.LEFT_OUT, config.where, reason)
+        _remark(Kind.LEFT_OUT, configs.values(kind), reason, remarks)
+    looking = [config for config in configs.values(ConfigKind.RESOURCE_VALIDATION) if looks_at_nodes(_rules(config))]
+    _remark(Kind.TO_DO, looking, "skipped until `nodes` of the platforms says what nodes have", remarks)
     return profile
+
+
+def _remark(kind: Kind, configs: Iterable[Config], reason: str, remarks: Remarks) -> None:
+    """One remark for all of them in a file."""
+    by_file: dict[str, list[Config]] = {}
+    for config in configs:
+        by_file.setdefault(config.where.file, []).append(config)
+    for file, those in by_file.items():
+        names = listed(config.name for config in those if config.name)
+        message = f"{those[0].kind.value} {names}: {reason}" if names else f"{those[0].kind.value}: {reason}"
+        remarks.make(kind, Where(file), message)
 
 
 def _rules(config: Config) -> list[Any]:

@@ -20,7 +20,7 @@ class Model(BaseModel):
     @classmethod
     def default(cls) -> Self:
         """Nothing given: what `cls()` is, without a validator."""
-        return cls.model_construct()
+        return cls.model_construct()  # type: ignore[return-value]  # the plugin of pydantic forgets Self
 
 
 class TaskInput(Model):

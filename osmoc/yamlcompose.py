@@ -6,6 +6,7 @@ YAML 1.1 as PyYAML's safe loader reads it, for that is what OSMO reads.
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, Final
 
 import yaml
@@ -15,9 +16,9 @@ from osmoc.diagnostics import Diagnostics
 from osmoc.source import Span
 from osmoc.yamlnodes import TAG, Kind, Node
 
-_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_MAX_DEPTH: Final = 64
-_OTHER_BREAK: Final = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
+LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+MAX_DEPTH: Final = 64
+OTHER_BREAK: Final = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
 _KNOWN_TAGS: Final = frozenset(TAG + name for name in ("str", "int", "float", "bool", "null", "map", "seq"))
 
 
@@ -77,8 +78,8 @@ class _Composer:
         self._add(self._anchors[event.anchor], None)
 
     def _open(self, event: Any) -> None:
-        if len(self._stack) == _MAX_DEPTH:
-            raise _fault(f"nested more than {_MAX_DEPTH} deep", event)
+        if len(self._stack) == MAX_DEPTH:
+            raise _fault(f"nested more than {MAX_DEPTH} deep", event)
         kind = Kind.MAPPING if isinstance(event, yaml.MappingStartEvent) else Kind.SEQUENCE
         node = Node(kind, [], event.tag or "", event)
         if node.tag and node.tag not in _KNOWN_TAGS:
@@ -94,7 +95,7 @@ class _Composer:
         self._key = self._keys.pop()
 
     def _scalar(self, event: Any) -> Node:
-        tag = event.tag or (_resolve(event.value) if event.implicit[0] else TAG + "str")
+        tag = event.tag or (resolve(event.value) if event.implicit[0] else TAG + "str")
         node = Node(Kind.SCALAR, event.value, tag, event)
         if event.tag and tag not in _KNOWN_TAGS and tag not in (TAG + "timestamp", "!"):
             self._found.report(codes.YAML_SYNTAX, node.span, f"unknown YAML tag `{_short(tag)}`")
@@ -103,7 +104,8 @@ class _Composer:
         return node
 
 
-def _resolve(text: str) -> str:
+@lru_cache(4096)
+def resolve(text: str) -> str:
     """The tag of a plain scalar, by PyYAML's own table."""
     for tag, pattern in yaml.SafeLoader.yaml_implicit_resolvers.get(text[:1], ()):
         if pattern.match(text):
@@ -128,8 +130,8 @@ class _Marks:
 
 
 def _events(text: str) -> Iterator[Any]:
-    events = yaml.parse(text, Loader=_LOADER)
-    return _placed(events, _Marks(text)) if _OTHER_BREAK.search(text) else events
+    events = yaml.parse(text, Loader=LOADER)
+    return _placed(events, _Marks(text)) if OTHER_BREAK.search(text) else events
 
 
 def _placed(events: Iterator[Any], marks: _Marks) -> Iterator[Any]:
@@ -147,7 +149,7 @@ def _where(error: yaml.MarkedYAMLError, text: str) -> Span | None:
     mark: Any = error.problem_mark or error.context_mark
     if mark is None:
         return None
-    if _OTHER_BREAK.search(text):
+    if OTHER_BREAK.search(text):
         mark = _Marks(text).of(mark)
     content = text.rstrip()
     last = content.count("\n")

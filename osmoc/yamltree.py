@@ -8,6 +8,7 @@ from osmoc.diagnostics import Diagnostics
 from osmoc.source import Source, Span
 from osmoc.yamlcompose import compose
 from osmoc.yamlnodes import Kind, Node, Path, Scalar
+from osmoc.yamlsimple import read_simple
 from osmoc.yamlvalues import plain_values
 
 __all__ = ["Path", "Scalar", "Tree", "parse"]
@@ -17,6 +18,9 @@ _SMALL: Final = 32
 
 def parse(text: str, found: Diagnostics) -> "Tree | None":
     """The tree of the one document in `text`; None if it holds none or is not YAML."""
+    simple = read_simple(text)
+    if simple is not None:
+        return Tree(simple, text)
     root = compose(text, found)
     if root is None:
         return None

@@ -20,11 +20,11 @@ _MOST_REPEATED: Final = 1 << 20
 
 def plain_values(root: Node, size: int, found: Diagnostics) -> tuple[Any, bool]:
     """str, None, `Scalar` for other scalars, list, dict; and whether that is all there is. `size` is the text's."""
-    reader = _Reader(found, size + _MOST_REPEATED)
+    reader = Reader(found, size + _MOST_REPEATED)
     return reader.of(root), not reader.exhausted
 
 
-class _Reader:
+class Reader:
     """Expands aliases, within bounds."""
 
     def __init__(self, found: Diagnostics, budget: int) -> None:

@@ -171,7 +171,7 @@ def test_variable_without_a_value_is_told_from_a_strange_one(name: str) -> None:
 )
 def test_fault_of_a_template_is_a_value_error(template: str, reason: str) -> None:
     """With the template and the reason; never anything else, whatever Python would raise."""
-    with pytest.raises(ValueError, match="^`") as raised:
+    with pytest.raises(ValueError, match=r"^`") as raised:
         render({"spec": [template]}, {})
     assert reason in str(raised.value)
 
@@ -190,7 +190,7 @@ def test_fault_of_a_template_is_a_value_error(template: str, reason: str) -> Non
     ],
 )
 def test_names_of_tasks_are_inserted_and_nothing_else(template: str) -> None:
-    """They are put in when a pod is built, so that tasks share a template: computing with them would compute wrongly."""
+    """They are put in when a pod is built, so that tasks share a template; computing with them would go wrong."""
     with pytest.raises(ValueError, match="`WF_ID` can only be inserted as it is"):
         render(template, {"WF_ID": Name("mark")})
 

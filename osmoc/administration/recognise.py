@@ -20,6 +20,9 @@ from osmoc.profile import unwrapped
 from osmoc.source import Source
 from osmoc.yamltree import parse
 
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_DEEPEST: Final = 60
+
 
 class ConfigKind(Enum):
     """The kinds of config, as `osmo config show` names them."""
@@ -117,14 +120,18 @@ def _documents(file: str, text: str) -> Iterator[Any]:
 def _parts(file: str, text: str) -> list[tuple[str, int]]:
     """The documents of a stream, each with the number of lines before it."""
     parts = []
-    start: Any = None
-    event: Any  # libyaml's events have marks; the stubs say that they may have none
+    start = line = depth = 0
     try:
-        for event in yaml.parse(text, yaml.CSafeLoader):
+        for event in yaml.parse(text, _LOADER):
+            first: Any = event.start_mark
+            last: Any = event.end_mark
             if isinstance(event, yaml.DocumentStartEvent):
-                start = event.start_mark
+                start, line = first.index, first.line
             elif isinstance(event, yaml.DocumentEndEvent):
-                parts.append((text[start.index : event.end_mark.index], start.line))
+                parts.append((text[start : last.index], line))
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _DEEPEST:  # the time that libyaml takes grows with the square of the depth
+                raise UnknownConfig(file, f"neither JSON nor YAML: nested more than {_DEEPEST} deep")
     except yaml.MarkedYAMLError as error:
         at = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise UnknownConfig(file, f"neither JSON nor YAML: {error.problem or 'a mistake'}{at}") from None

@@ -1,7 +1,7 @@
 """Pod templates and resource validations: kept as they are."""
 
 from collections.abc import Collection, Iterator
-from typing import Any, Final
+from typing import Any
 
 from osmoc import pod_templates
 from osmoc.administration.credentials import hide_values, secret_name
@@ -9,8 +9,6 @@ from osmoc.administration.fields import Fields
 from osmoc.administration.remarks import Kind
 from osmoc.diagnostics import listed
 from osmoc.template_variables import NAMES, NEVER_SET
-
-_OPERATORS: Final = ("GT", "GE", "LT", "LE", "EQ", "NE")
 
 
 def convert_template(name: str, fields: Fields, defaults: Collection[str]) -> dict[str, Any]:
@@ -24,12 +22,13 @@ def convert_template(name: str, fields: Fields, defaults: Collection[str]) -> di
 def convert_validation(fields: Fields, defaults: Collection[str]) -> dict[str, str]:
     rule = {key: fields.text(key) for key in ("operator", "left_operand", "right_operand", "assert_message")}
     fields.end()
-    used = frozenset(_used([rule["left_operand"], rule["right_operand"]]))
-    _check_variables(used, fields, defaults)
-    if any(variable.startswith("K8_") for variable in used):
-        message = "it looks at nodes: it is skipped until `nodes` of the platforms says what they have"
-        fields.remarks.make(Kind.TO_DO, fields.where, message)
+    _check_variables(_used([rule["left_operand"], rule["right_operand"]]), fields, defaults)
     return rule
+
+
+def looks_at_nodes(rules: list[Any]) -> bool:
+    operands = [rule.get(key) for rule in rules for key in ("left_operand", "right_operand") if isinstance(rule, dict)]
+    return any(variable.startswith("K8_") for variable in _used(operands))
 
 
 def _used(value: Any) -> frozenset[str]:

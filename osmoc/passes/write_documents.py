@@ -43,10 +43,14 @@ class _Context:
     resolved: Resolved
     digests: Mapping[str, str]
     dataset_writers: Mapping[Dataset, tuple[_Writer, ...]]
+    timeouts: document.Timeouts
+    retry: document.Retry
+    storage: document.Storage | None
 
 
 def write_documents(decisions: Decisions, workflow_id: str) -> Mapping[str, plan.Group]:
     lowered = decisions.graph
+    retries = decisions.cluster.profile.retries
     context = _Context(
         graph=lowered,
         workflow_id=workflow_id,
@@ -55,6 +59,9 @@ def write_documents(decisions: Decisions, workflow_id: str) -> Mapping[str, plan
         resolved=decisions.resolved,
         digests=decisions.digests,
         dataset_writers=_dataset_writers(lowered, decisions.cluster.profile.datasets.default_bucket),
+        timeouts=_timeouts(decisions),
+        retry=document.Retry(reschedule=retries.reschedule, infrastructure=retries.infrastructure),
+        storage=_storage(decisions.resolved.storage),
     )
     publishing = _publishing(lowered)
     upstream = lowered.upstream()
@@ -209,30 +216,29 @@ def _document(
             for item in task.checkpoints
         ),
         exit_actions=_exit_actions(task, cluster),
-        timeouts=document.Timeouts(
-            exec=cluster.exec_timeout,
-            queue=cluster.queue_timeout,
-            barrier=cluster.profile.timeouts.barrier,
-            grace=cluster.profile.timeouts.grace,
-            upload=cluster.profile.timeouts.upload,
-            storage_upload=_storage(context).retry_for.upload,
-            storage_download=_storage(context).retry_for.download,
-        ),
-        retry=document.Retry(
-            reschedule=cluster.profile.retries.reschedule, infrastructure=cluster.profile.retries.infrastructure
-        ),
-        storage=_storage_part(context),
+        timeouts=context.timeouts,
+        retry=context.retry,
+        storage=context.storage,
         access=secrets.access,
         buckets=secrets.buckets,
     )
 
 
-def _storage(context: _Context) -> Storage:
-    return context.resolved.storage or Storage.default()
+def _timeouts(decisions: Decisions) -> document.Timeouts:
+    cluster, timeouts = decisions.cluster, decisions.cluster.profile.timeouts
+    storage = decisions.resolved.storage or Storage.default()
+    return document.Timeouts(
+        exec=cluster.exec_timeout,
+        queue=cluster.queue_timeout,
+        barrier=timeouts.barrier,
+        grace=timeouts.grace,
+        upload=timeouts.upload,
+        storage_upload=storage.retry_for.upload,
+        storage_download=storage.retry_for.download,
+    )
 
 
-def _storage_part(context: _Context) -> document.Storage | None:
-    storage = context.resolved.storage
+def _storage(storage: Storage | None) -> document.Storage | None:
     if storage is None:
         return None
     return document.Storage(

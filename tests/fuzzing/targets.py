@@ -53,7 +53,9 @@ _some_text: Final = st.lists(
 ).map("".join)
 
 _name: Final = st.one_of(st.sampled_from(("x", "y", "A", "PATH", "a.b/c", "osmo.x", "{{", "")), _any_text)
-_value: Final = st.one_of(st.sampled_from(ODD).map(lambda raw: raw.text), _any_text, st.sampled_from(("nan", "1_0", "1e5")))
+_value: Final = st.one_of(
+    st.sampled_from(ODD).map(lambda raw: raw.text), _any_text, st.sampled_from(("nan", "1_0", "1e5"))
+)
 _given: Final = st.dictionaries(_name, _value, max_size=3)
 _options: Final = st.builds(
     Options,

@@ -335,7 +335,9 @@ def test_names_are_inserted_for_each_task() -> None:
     profile = f"""{POOL}    common_pod_template: [a]
     platforms: {{cpu: {{}}}}
 pod_templates:
-  a: {{metadata: {{annotations: {{who: "{{{{WF_TASK_NAME}}}} of {{{{WF_ID}}}} in {{{{WF_POOL}}}}-{{{{WF_PLATFORM}}}}"}}}}}}
+  a:
+    metadata:
+      annotations: {{who: "{{{{WF_TASK_NAME}}}} of {{{{WF_ID}}}} in {{{{WF_POOL}}}}-{{{{WF_PLATFORM}}}}"}}
 """
     built = pod(profile, workflow(), workflow_id="run-1")
     assert built["metadata"]["annotations"]["who"] == "train of run-1 in main-cpu"
