@@ -5,7 +5,6 @@ HOW is `object` (a `Container` a task, called in the DAG: what Hera's walk-throu
 tasks name their template by string) or `shared` (a `Container` a shape; what differs is passed as arguments).
 """
 
-import json
 import sys
 from pathlib import Path
 from typing import Any

@@ -73,7 +73,7 @@ def _kubectl(
     arguments: list[str], objects: list[Manifest], env: Mapping[str, str]
 ) -> "subprocess.CompletedProcess[str]":
     # One document each, not a List: for a List kubectl validates by itself, and stops before it asks the server.
-    text = "\n---\n".join((json.dumps(item, ensure_ascii=False) for item in objects))
+    text = "\n---\n".join(json.dumps(item, ensure_ascii=False) for item in objects)
     return subprocess.run(
         ["kubectl", *arguments], input=text, env=dict(env), capture_output=True, text=True, timeout=300
     )
