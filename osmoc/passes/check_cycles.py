@@ -34,7 +34,7 @@ def _cycles(graph: Graph) -> list[list[Edge]]:
         if len(knot) < 2:
             continue
         first = min(knot, key=order.__getitem__)
-        inner = network.subgraph(knot)  # type: ignore[no-untyped-call]
+        inner = network.subgraph(knot)
         back = {name: path for name, path in networkx.single_source_shortest_path(inner, first).items()}
         last = min((name for name in inner.predecessors(first)), key=lambda name: (len(back[name]), order[name]))
         names = [*back[last], first]
