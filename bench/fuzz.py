@@ -125,7 +125,7 @@ def _round(name: str, target: Any, number: int, crashes: Crashes) -> None:
 
 def _fuzz_coverage(seconds: int, first_seed: int, name: str) -> None:
     """libFuzzer ends the process itself: on the first crash, or when the time is over."""
-    import atheris
+    import atheris  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
     with atheris.instrument_imports(include=["osmoc"]):
         from fuzzing.targets import targets
@@ -137,7 +137,7 @@ def _fuzz_coverage(seconds: int, first_seed: int, name: str) -> None:
         target.check(value)
 
     limits = [f"-max_total_time={seconds}", f"-seed={first_seed}", f"-timeout={_HANG:g}", "-max_len=8192"]
-    atheris.Setup([sys.argv[0], *limits], check.hypothesis.fuzz_one_input)
+    atheris.Setup([sys.argv[0], *limits], check.hypothesis.fuzz_one_input)  # type: ignore[attr-defined]
     atheris.Fuzz()
 
 
@@ -153,7 +153,8 @@ def main() -> int:
     signal.signal(signal.SIGPROF, _out_of_time)
     crashes, counts = _fuzz(arguments.seconds, arguments.seed, arguments.only)
     kinds = ", ".join(f"{name} {count}" for name, count in counts.items())
-    sys.stdout.write(f"{crashes.report()}{crashes.inputs} inputs ({kinds}), {len(crashes)} crashes\n")
+    report = f"{crashes.report()}{crashes.inputs} inputs ({kinds}), {len(crashes)} crashes\n"
+    sys.stdout.buffer.write(report.encode(errors="backslashreplace"))
     return 1 if crashes else 0
 
 

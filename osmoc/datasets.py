@@ -1,7 +1,6 @@
 """Dataset references as text, `[bucket/]name[:tag or version]`, and whether two of them mean the same."""
 
 import re
-from dataclasses import replace
 from typing import Final
 
 from osmoc.graph import Dataset
@@ -17,7 +16,7 @@ def parse_reference(text: str) -> tuple[Dataset, str] | None:
 
 
 def in_bucket(dataset: Dataset, default_bucket: str) -> Dataset:
-    return dataset if dataset.bucket else replace(dataset, bucket=default_bucket)
+    return dataset if dataset.bucket else Dataset(dataset.name, default_bucket)
 
 
 def is_new(version: str, tag: str) -> bool:

@@ -5,13 +5,13 @@ text -> sections -> rendered text -> tree -> Workflow (spec) -> Graph -> Plan ->
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final, Literal
 
 from osmoc import __version__, codes, document
-from osmoc.decisions import Decisions
+from osmoc.decisions import Cluster, Decisions
 from osmoc.diagnostics import Diagnostic, Diagnostics
 from osmoc.emit.argo import emit_argo
 from osmoc.emit.jobs import emit_jobs
@@ -88,7 +88,7 @@ class Result:
     spec: Workflow | None = None
     graph: Graph | None = None
     plan: Plan | None = None
-    manifests: tuple[Manifest, ...] = ()
+    manifests: Sequence[Manifest] = ()
 
 
 def _render(text: str, values: Mapping[str, Any]) -> Rendered:
@@ -121,7 +121,7 @@ def compile_workflow(
     written = _read(options, found, read_file, render)
     graph = _lower(written, profile, found) if written else None
     plan = _plan(graph, profile, options, written.tree, found) if written and graph else None
-    manifests = _manifests(plan, found) if plan and not found.failed else []
+    manifests = _manifests(plan, found) if plan and not found.failed else ()
     return Result(
         findings=tuple(found),
         failed=found.failed,
@@ -129,7 +129,7 @@ def compile_workflow(
         spec=written.workflow if written else None,
         graph=graph,
         plan=plan,
-        manifests=() if found.failed else tuple(manifests),
+        manifests=() if found.failed else manifests,
     )
 
 
@@ -194,12 +194,14 @@ def _plan(graph: Graph, profile: Profile | None, options: Options, tree: Tree, f
     )
     if found.failed:
         return None
-    workflow_id = options.workflow_id or _identify(decisions, tree, found)
+    draft = None if options.workflow_id else _draft(decisions, tree, found)
+    workflow_id = _identify(draft, cluster, found) if draft else options.workflow_id
     if found.failed or not _is_legal(workflow_id, found):
         return None
-    documented = write_documents(decisions, workflow_id)
+    documented = write_documents(decisions, workflow_id, draft)
     plan = make_plan(decisions, documented, workflow_id, __version__, tree, found)
-    _check_clash(plan, found)
+    if draft is None:
+        _check_clash(plan, found)
     for need in plan.requirements:
         message = f"the cluster must have {need.kind} `{need.name}`: {need.reason}"
         found.report(codes.OUTSIDE, tree.span(need.where) if need.where else None, message)
@@ -221,16 +223,18 @@ def _check_clash(plan: Plan, found: Diagnostics) -> None:
         found.add(codes.TARGET_NAMES, None, message, help="give another --id")
 
 
-def _identify(decisions: Decisions, tree: Tree, found: Diagnostics) -> str:
+def _draft(decisions: Decisions, tree: Tree, found: Diagnostics) -> Plan:
+    """The plan with zeros for the digest in its id, and without the version of our images."""
+    draft_id = f"{fit(kubernetes_name(decisions.graph.name), _LONGEST_ID - 9)}-00000000"
+    return make_plan(decisions, write_documents(decisions, draft_id), draft_id, "", tree, found)
+
+
+def _identify(draft: Plan, cluster: Cluster, found: Diagnostics) -> str:
     """The name and a digest of all that is applied: the same input is the same run, a changed one another.
 
-    Taken over the objects themselves, with zeros for the id and without the version of our images, so that an upgrade
-    that changes no object runs nothing again.
+    Taken over the objects themselves, so that an upgrade that changes no object runs nothing again.
     """
-    stem = fit(kubernetes_name(decisions.graph.name), _LONGEST_ID - 9)
-    draft_id = f"{stem}-00000000"
-    draft = make_plan(decisions, write_documents(decisions, draft_id), draft_id, "", tree, found)
-    cluster = decisions.cluster
+    stem = draft.workflow_id.removesuffix("-00000000")
     profile = "{}" if cluster.is_open else cluster.profile.model_dump_json(exclude_defaults=True)
     digest = sha256(f"{document.VERSION} {profile}".encode())
     for manifest in _manifests(draft, found):
@@ -240,9 +244,9 @@ def _identify(decisions: Decisions, tree: Tree, found: Diagnostics) -> str:
     return f"{stem}-{digest.hexdigest()[:8]}"
 
 
-def _manifests(plan: Plan, found: Diagnostics) -> list[Manifest]:
+def _manifests(plan: Plan, found: Diagnostics) -> Sequence[Manifest]:
     try:
         return emit_argo(plan) if plan.target == "argo" else emit_jobs(plan)
     except TooLarge as error:
         found.add(codes.TARGET_SIZE, None, str(error), help=error.help)
-        return []
+        return ()

@@ -56,6 +56,8 @@ def faults_of(template: Mapping[str, Any]) -> Iterator[tuple[tuple[str | int, ..
     spec = template.get("spec")
     if isinstance(spec, Mapping):
         yield from _faulty_lists(spec, ("spec",), _LISTS)
+        if spec.get("restartPolicy", "Never") != "Never":
+            yield ("spec", "restartPolicy"), "`restartPolicy` is always Never: `retries` says what is run again"
 
 
 def _faulty_lists(

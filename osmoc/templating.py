@@ -46,7 +46,7 @@ def render(text: str, values: Mapping[str, Any]) -> Rendered:
     except (RecursionError, SyntaxError):  # the latter by Python, about the code that Jinja makes
         return _failed(Fault(FaultKind.LIMIT, 0, "the template nests or calls itself too deeply"))
     except Exception as error:  # a template can raise whatever Python can
-        message = str(error) or type(error).__name__
+        message = _ADDRESS.sub("", str(error)) or type(error).__name__
         return _failed(*undefined, Fault(FaultKind.RUNTIME, _line_of(error), message))
     return Rendered(result, _origin(marked, result), used)
 
@@ -71,7 +71,13 @@ def _environment(undefined: dict[Fault, None], *extensions: type[Extension]) -> 
 def _render(environment: SandboxedEnvironment, text: str, values: Mapping[str, Any]) -> str:
     code = environment.compile(text, filename=_FILE)
     # A template may append to a list of the values: the next render starts with what was given, as this one.
-    return Template.from_code(environment, code, dict(environment.globals)).render(copy.deepcopy(dict(values)))
+    template = Template.from_code(environment, code, dict(environment.globals))
+    result = template.render(copy.deepcopy(dict(values)))
+    return _ADDRESS.sub(lambda found: found[0] if found[0] in text else "", result)
+
+
+# Python prints an object that has no text of its own with its place in memory: another one in each run.
+_ADDRESS: Final = re.compile(" at 0x[0-9a-f]{6,}", re.IGNORECASE)
 
 
 # What an undefined value gives for an operation of Python once the fault is noted: as if it were empty.
@@ -94,7 +100,7 @@ def _collecting(undefined: dict[Fault, None]) -> type[Undefined]:
     """A strict undefined that notes the fault and goes on as if empty, so that one run finds them all."""
 
     def note(self: Undefined) -> None:
-        line, message = _template_line(sys._getframe(2)), self._undefined_message
+        line, message = _template_line(sys._getframe(2)), _ADDRESS.sub("", self._undefined_message)
         if not line:  # Jinja tries at compile time whether this is a constant; it is not
             self._fail_with_undefined_error()
         if issubclass(self._undefined_exception, SecurityError):

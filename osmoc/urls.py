@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 _PART: Final = "[^/,;*]+"
+_LONGEST: Final = 4096
 
 # Scheme to how many parts must follow it: bucket; account and container; host and bucket; host, account, container.
 _PARTS: Final = {"s3": 1, "gs": 1, "azure": 2, "tos": 2, "swift": 3}
@@ -21,6 +22,8 @@ _SHAPES: Final = {
 
 def fault_of(url: str) -> tuple[str, str] | None:
     """What is wrong with a storage URL, and help; None if nothing is."""
+    if len(url) > _LONGEST:
+        return f"a URL of {len(url)} characters; at most {_LONGEST} are allowed", ""
     scheme, separator, rest = url.partition("://")
     if scheme not in _FORMS or not separator:
         return _unknown_scheme(url, scheme if separator else "")

@@ -6,7 +6,9 @@ coercions, and says in this project's words what is wrong. Warnings go to the co
 
 import math
 import re
+import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, ValidationInfo, WithJsonSchema
@@ -277,12 +279,30 @@ def _exit_codes(value: Any, info: ValidationInfo) -> tuple[ExitRange, ...]:
 
 def _regex(value: Any, info: ValidationInfo) -> str:
     text = _text(value, info)
-    try:
-        re.compile(text)
-    except (re.error, OverflowError, RecursionError) as error:
+    if problem := _problem_of_regex(text):
         help = "this is a regular expression, not a shell pattern: `*.png` is `.*\\.png`" if text[:1] in "*?" else ""
-        raise fault(codes.BAD_REGEX, f"the regular expression does not compile: {error}", help) from None
+        raise fault(codes.BAD_REGEX, problem, help)
     return text
+
+
+_LONGEST_REGEX: Final = 1_000
+_IGNORE_CASE: Final = re.compile(r"\(\?[a-zA-Z]*i")
+
+
+@lru_cache(1024)
+def _problem_of_regex(text: str) -> str:
+    """Compiled it is; never matched: a pattern can be made to take years."""
+    if len(text) > _LONGEST_REGEX:
+        return f"a regular expression of {len(text)} characters; at most {_LONGEST_REGEX} are allowed"
+    if _IGNORE_CASE.search(text) and not (text.isascii() and "\\u" not in text.lower()):
+        return ""  # the cases of a range of Unicode take Python a hundredth of a second; whoever uses it will tell
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about what a later Python may understand otherwise
+            re.compile(text)
+    except (re.error, OverflowError, RecursionError) as error:
+        return f"the regular expression does not compile: {error}"
+    return ""
 
 
 def _schema(**schema: Any) -> WithJsonSchema:

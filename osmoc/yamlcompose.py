@@ -18,7 +18,7 @@ from osmoc.yamlnodes import TAG, Kind, Node
 
 LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MAX_DEPTH: Final = 64
-OTHER_BREAK: Final = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
+_OTHER_BREAK: Final = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
 _KNOWN_TAGS: Final = frozenset(TAG + name for name in ("str", "int", "float", "bool", "null", "map", "seq"))
 
 
@@ -104,6 +104,11 @@ class _Composer:
         return node
 
 
+def has_other_breaks(text: str) -> bool:
+    """Whether lines of YAML 1.1 are not the lines of the file."""
+    return ("\r" in text or not text.isascii()) and _OTHER_BREAK.search(text) is not None
+
+
 @lru_cache(4096)
 def resolve(text: str) -> str:
     """The tag of a plain scalar, by PyYAML's own table."""
@@ -131,7 +136,7 @@ class _Marks:
 
 def _events(text: str) -> Iterator[Any]:
     events = yaml.parse(text, Loader=LOADER)
-    return _placed(events, _Marks(text)) if OTHER_BREAK.search(text) else events
+    return _placed(events, _Marks(text)) if has_other_breaks(text) else events
 
 
 def _placed(events: Iterator[Any], marks: _Marks) -> Iterator[Any]:
@@ -149,7 +154,7 @@ def _where(error: yaml.MarkedYAMLError, text: str) -> Span | None:
     mark: Any = error.problem_mark or error.context_mark
     if mark is None:
         return None
-    if OTHER_BREAK.search(text):
+    if has_other_breaks(text):
         mark = _Marks(text).of(mark)
     content = text.rstrip()
     last = content.count("\n")

@@ -10,7 +10,7 @@ import yaml
 
 from osmoc.diagnostics import Diagnostics
 from osmoc.source import Source
-from osmoc.yamlcompose import LOADER, MAX_DEPTH, OTHER_BREAK, resolve
+from osmoc.yamlcompose import LOADER, MAX_DEPTH, has_other_breaks, resolve
 from osmoc.yamlnodes import TAG, Kind, Node
 from osmoc.yamlvalues import Reader
 
@@ -22,7 +22,7 @@ def read_simple(text: str) -> dict[str, Any] | None:
     """The mapping that `text` holds; None if it holds anything else, or is not simple."""
     found = Diagnostics(Source("", ""))
     try:
-        values = None if OTHER_BREAK.search(text) else _read(text, Reader(found, len(text)))
+        values = None if has_other_breaks(text) else _read(text, Reader(found, len(text)))
     except (_NotSimpleError, yaml.YAMLError):
         return None
     return None if found.failed else values

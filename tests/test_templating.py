@@ -54,6 +54,19 @@ def test_every_line_knows_where_it_came_from(text: str, expected: list[tuple[int
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("{{ x.upper }}", "<built-in method upper of str object>"),
+        ("{{ cycler(1) ~ 2 }}", "<jinja2.utils.Cycler object>2"),
+        ("<a at 0x123456> {{ x }}", "<a at 0x123456> one"),
+    ],
+)
+def test_an_object_prints_without_its_address(text: str, expected: str) -> None:
+    """Python would print where in memory it lies, and the same input would give another output each time."""
+    assert render(text, {"x": "one"}).text == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
         ("{% set y %}a\nb{% endset %}\n{{ y | length }}\n", "\n3\n"),
         ("{% filter indent %}\na\n\nb\n{% endfilter %}", "\n    a\n\n    b\n"),
     ],

@@ -133,6 +133,8 @@ def _parts(file: str, text: str) -> list[tuple[str, int]]:
             if depth > _DEEPEST:  # the time that libyaml takes grows with the square of the depth
                 raise UnknownConfig(file, f"neither JSON nor YAML: nested more than {_DEEPEST} deep")
     except yaml.MarkedYAMLError as error:
+        if "nesting depth" in (error.problem or ""):  # libyaml's own limit: it looks far ahead for a key
+            raise UnknownConfig(file, f"neither JSON nor YAML: nested more than {_DEEPEST} deep") from None
         at = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise UnknownConfig(file, f"neither JSON nor YAML: {error.problem or 'a mistake'}{at}") from None
     except (yaml.YAMLError, UnicodeError):

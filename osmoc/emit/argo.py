@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from osmoc.emit.objects import (
@@ -113,7 +114,7 @@ def is_inline(plan: Plan) -> bool:
     """Beyond the CRDs' limits everything goes into one inline DAG, which no schema counts."""
     several = [group for group in plan.groups.values() if len(group.tasks) > 1]
     return (
-        sum(1 for _ in _outer_tasks(plan)) > MOST_DAG_TASKS
+        any(True for _ in islice(_outer_tasks(plan), MOST_DAG_TASKS, None))
         or len(_leaves(plan)) + len(several) + 2 > MOST_TEMPLATES
         or any(len(group.tasks) > MOST_DAG_TASKS for group in several)
     )

@@ -1,9 +1,11 @@
 """Plain Kubernetes: one suspended Indexed Job a task. The driver starts a group when its upstream is complete."""
 
+from functools import partial
 from typing import Any
 
 from osmoc.emit.objects import (
     Manifest,
+    Manifests,
     config_map_name,
     driver_objects,
     group_objects,
@@ -20,10 +22,10 @@ _OUT_OF_MEMORY = 137
 _ATTEMPT = "metadata.annotations['batch.kubernetes.io/job-index-failure-count']"
 
 
-def emit_jobs(plan: Plan) -> list[Manifest]:
-    jobs = [_job(task, group, plan) for group in plan.groups.values() for task in group.tasks]
+def emit_jobs(plan: Plan) -> Manifests:
+    jobs = [partial(_job, task, group, plan) for group in plan.groups.values() for task in group.tasks]
     # The driver comes last: when it starts, all that it looks for has been applied.
-    return [*task_config_maps(plan), *group_objects(plan), *jobs, *driver_objects(plan)]
+    return Manifests([*task_config_maps(plan), *group_objects(plan), *jobs, *driver_objects(plan)])
 
 
 def _job(task: Task, group: Group, plan: Plan) -> Manifest:

@@ -25,6 +25,7 @@ _WORDS = frozenset({"y", "yes", "n", "no", "on", "off", "true", "false", "null"}
 # that show a reviewer another order of characters than there is. Surrogates are here to be found and refused.
 _UNFIT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
 
+_SHORT = 64  # texts of a manifest that are this short come again and again
 _LONGEST_KEY = 250  # as written: readers give up on a key whose colon is not within 1024 (some count bytes)
 
 
@@ -63,26 +64,30 @@ def to_json(objects: Sequence[Mapping[str, Any]]) -> str:
 def _write_mapping(mapping: Mapping[str, Any], pad: str, lines: list[str]) -> None:
     for key, value in mapping.items():
         head = _head(key, pad)
-        if isinstance(value, dict) and value:
+        if isinstance(value, str):
+            lines.append(f"{head} {_text(value, pad)}")
+        elif isinstance(value, dict) and value:
             lines.append(head)
             _write_mapping(value, pad + "  ", lines)
         elif isinstance(value, (list, tuple)) and value:
             lines.append(head)
             _write_list(value, pad, lines)
         else:
-            lines.append(head + " " + _scalar(value, pad))
+            lines.append(f"{head} {_atom(value)}")
 
 
 def _write_list(items: Sequence[Any], pad: str, lines: list[str]) -> None:
     inner = pad + "  "
     for item in items:
         first = len(lines)
-        if isinstance(item, dict) and item:
+        if isinstance(item, str):
+            lines.append(inner + _text(item, pad))
+        elif isinstance(item, dict) and item:
             _write_mapping(item, inner, lines)
         elif isinstance(item, (list, tuple)) and item:
             _write_list(item, inner, lines)
         else:
-            lines.append(inner + _scalar(item, pad))
+            lines.append(inner + _atom(item))
         lines[first] = pad + "- " + lines[first][len(inner) :]  # the item shares its first line with the dash
 
 
@@ -95,13 +100,18 @@ def _head(key: str, pad: str) -> str:
     return f"{pad}{text}:" if len(text) <= _LONGEST_KEY else f"{pad}? {text}\n{pad}:"
 
 
-def _scalar(value: Any, pad: str) -> str:
+def _text(text: str, pad: str) -> str:
     """What follows `key:` or `-`; `pad` is the indentation of the mapping or list it stands in."""
-    if not isinstance(value, str):
-        return _atom(value)
-    if "\n" in value and not value.isspace() and not _UNFIT.search(value):
-        return _block(value, pad + "  ")
-    return value if _is_bare(value) else _quoted(value)
+    if "\n" in text and not text.isspace() and _is_fit(text):
+        return _block(text, pad + "  ")
+    return _short_line(text) if len(text) <= _SHORT else _line(text)
+
+
+def _line(text: str) -> str:
+    return text if _is_bare(text) else _quoted(text)
+
+
+_short_line = lru_cache(4096)(_line)
 
 
 def _block(text: str, pad: str) -> str:
@@ -111,6 +121,11 @@ def _block(text: str, pad: str) -> str:
     chomping = "-" if text[-1] != "\n" else "+" if text[-2] == "\n" else ""
     lines = text.removesuffix("\n").split("\n")
     return "\n".join([f"|{indentation}{chomping}", *[pad + line if line else "" for line in lines]])
+
+
+def _is_fit(text: str) -> bool:
+    # The first test is quick, and true of most texts.
+    return text.replace("\n", "").isprintable() or not _UNFIT.search(text)
 
 
 def _is_bare(text: str) -> bool:

@@ -181,7 +181,7 @@ def _check_use(task: Task, where: Path, written: Written, found: Diagnostics) ->
     texts += [file.contents for file in task.files if file.contents and not file.base64]
     texts += [text for _, text in written.local_texts(where, task)]
     text = "\n".join(texts)
-    wrong = _WRONG_DIRECTORY.search(text)
+    wrong = _WRONG_DIRECTORY.search(text) if "/osmo/" in text else None
     if wrong:
         _report_wrong_directory(wrong[0], where, task, written, found)
         return

@@ -147,15 +147,13 @@ def _check_outside(tree: Tree, found: Diagnostics) -> None:
 
 
 def _texts(plain: Any, path: Path) -> Iterator[tuple[Path, str]]:
-    """Every string of a value, keys included, with its path."""
-    if isinstance(plain, str):
-        yield path, plain
-    elif isinstance(plain, list):
-        for n, item in enumerate(plain):
-            yield from _texts(item, (*path, n))
-    elif isinstance(plain, dict):
-        for key, value in plain.items():
-            name = key if isinstance(key, str) else key.text if isinstance(key, Scalar) else ""
-            if "{{" in name:
-                yield (*path, name), name
-            yield from _texts(value, (*path, name))
+    """Every string within a list or mapping that may hold a token, keys included, with its path."""
+    pairs = plain.items() if isinstance(plain, dict) else enumerate(plain) if isinstance(plain, list) else ()
+    for key, value in pairs:
+        step = key.text if isinstance(key, Scalar) else "" if key is None else key
+        if isinstance(step, str) and "{{" in step:
+            yield (*path, step), step
+        if isinstance(value, dict | list):
+            yield from _texts(value, (*path, step))
+        elif isinstance(value, str) and "{{" in value:
+            yield (*path, step), value

@@ -8,9 +8,11 @@ import json
 from collections.abc import Mapping
 from graphlib import TopologicalSorter
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
 from osmoc.graph import DatasetRead, Graph, Task, TaskRead, UrlRead
+
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
 
 
 def digest_tasks(graph: Graph) -> Mapping[str, str]:
@@ -34,7 +36,7 @@ def _digest(task: Task, upstream: Mapping[str, str]) -> str:
         "files": [[file.path, file.digest] for file in task.files],
         "inputs": [_identity(read, upstream) for read in task.reads],
     }
-    return sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
+    return sha256(_ENCODER.encode(content).encode()).hexdigest()
 
 
 def _identity(read: TaskRead | UrlRead | DatasetRead, upstream: Mapping[str, str]) -> list[Any]:

@@ -7,12 +7,16 @@ cycles are `check_cycles`' business. The whole group waits, not only the task th
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 from osmoc import codes
 from osmoc.datasets import in_bucket, is_new
 from osmoc.diagnostics import Diagnostics
 from osmoc.graph import Dataset, DatasetRead, DatasetUpdate, DatasetWrite, Edge, Graph, Group, Task, Via
 from osmoc.yamltree import Path, Tree
+
+# A thousand tasks that write a dataset and a thousand that read it would be a million reasons to wait.
+_MOST_PAIRS: Final = 250_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +29,22 @@ class _Writer:
 def lower_datasets(graph: Graph, default_bucket: str, tree: Tree, found: Diagnostics) -> Graph:
     writers = _writers(graph, default_bucket)
     edges = dict.fromkeys(graph.edges)  # a set that keeps the order of the file
+    pairs = _count_pairs(graph, writers, default_bucket)
+    if pairs > _MOST_PAIRS:
+        message = (
+            f"{pairs} pairs of a task that writes a dataset and one that reads it; at most {_MOST_PAIRS} have room"
+        )
+        found.add(codes.TARGET_SIZE, None, message, help="let one task read what the many wrote, and write it anew")
+        return graph
     for group in graph.groups.values():
         for edge in _edges(group, writers, default_bucket, tree, found):
             edges.setdefault(edge)
     return replace(graph, edges=tuple(edges))
+
+
+def _count_pairs(graph: Graph, writers: Mapping[Dataset, list[_Writer]], default_bucket: str) -> int:
+    reads = (read for _, task in graph.tasks() for read in task.reads if isinstance(read, DatasetRead))
+    return sum(len(writers.get(in_bucket(read.dataset, default_bucket), ())) for read in reads)
 
 
 def _writers(graph: Graph, default_bucket: str) -> Mapping[Dataset, list[_Writer]]:
@@ -54,6 +70,8 @@ def _edges(
                 if not is_new(read.version, writer.tag):
                     continue
                 if writer.group.name == group.name:
+                    if found.leaves_out(codes.DATASET_OWN_GROUP):
+                        continue
                     found.report(
                         codes.DATASET_OWN_GROUP,
                         tree.span(where),

@@ -3,15 +3,15 @@
 Needs: a graph without cycles. Leaves: a plan that any target can be written from.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
 
 from osmoc import codes, document, images
-from osmoc import graph as lowered
 from osmoc.datasets import in_bucket, parse_reference
 from osmoc.decisions import Cluster, Decisions, Resolved
 from osmoc.diagnostics import Diagnostics
-from osmoc.graph import Action, Graph, UrlWrite, Via
+from osmoc.graph import Action, Dataset, Graph, UrlWrite, Via
 from osmoc.plan import Group, Plan, Requirement, Task
 from osmoc.profile import Profile
 from osmoc.yamltree import Tree
@@ -154,25 +154,35 @@ def _check_retries(graph: Graph, cluster: Cluster, tree: Tree, found: Diagnostic
 
 
 def _note_publishing(graph: Graph, default_bucket: str, tree: Tree, found: Diagnostics) -> None:
-    for edge in graph.edges:
+    writers = _non_lead_writers(graph, default_bucket)
+    for edge in graph.edges if writers else ():
         upstream = graph.groups[edge.upstream]
-        for task in upstream.tasks:
-            writes = edge.what == task.name if edge.via is Via.TASK else _writes(task, edge.what, default_bucket)
-            if writes and not task.is_lead:
-                found.report(
-                    codes.NON_LEAD_READ,
-                    tree.span(edge.where),
-                    f"`{task.name}` writes this, and ends when its lead `{upstream.lead.name}` does; "
-                    f"`{upstream.name}` is complete when what it has by then is uploaded",
-                )
+        what = edge.what if edge.via is Via.TASK else _dataset(edge.what, default_bucket)
+        for name in writers.get((edge.upstream, what), ()):
+            found.report(
+                codes.NON_LEAD_READ,
+                tree.span(edge.where),
+                f"`{name}` writes this, and ends when its lead `{upstream.lead.name}` does; "
+                f"`{upstream.name}` is complete when what it has by then is uploaded",
+            )
 
 
-def _writes(writer: lowered.Task, name: str, default_bucket: str) -> bool:
+def _non_lead_writers(graph: Graph, default_bucket: str) -> Mapping[tuple[str, str | Dataset], list[str]]:
+    """By group and what they write: a task writes under its name, and datasets."""
+    writers: dict[tuple[str, str | Dataset], list[str]] = defaultdict(list)
+    for group, task in graph.tasks():
+        if not task.is_lead:
+            datasets = (write.dataset for write in task.writes if not isinstance(write, UrlWrite))
+            writers[group.name, task.name].append(task.name)
+            for dataset in dict.fromkeys(in_bucket(dataset, default_bucket) for dataset in datasets):
+                writers[group.name, dataset].append(task.name)
+    return writers
+
+
+def _dataset(name: str, default_bucket: str) -> Dataset:
     reference = parse_reference(name)
     assert reference is not None, name
-    dataset = in_bucket(reference[0], default_bucket)
-    written = (write.dataset for write in writer.writes if not isinstance(write, UrlWrite))
-    return any(in_bucket(other, default_bucket) == dataset for other in written)
+    return in_bucket(reference[0], default_bucket)
 
 
 def _pull_secrets(*images_: str, profile: Profile) -> tuple[str, ...]:

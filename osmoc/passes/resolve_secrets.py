@@ -27,7 +27,7 @@ def resolve_secrets(graph: Graph, cluster: Cluster, tree: Tree, found: Diagnosti
         keys = "access_key_id, access_key" if storage.url else "url, endpoint, region, access_key_id, access_key"
         resolver.require("Secret", storage.secret, f"storage of task data, with the keys {keys}")
     by_task = {task.name: resolver.secrets(task) for _, task in graph.tasks()}
-    return Resolved(by_task, storage, tuple(resolver.requirements))
+    return Resolved(by_task, storage, resolver.requirements)
 
 
 def _moves_data(task: Task) -> bool:
@@ -59,11 +59,14 @@ class _Resolver:
         self._keys_used = keys_used
         self._tree = tree
         self._found = found
-        self.requirements: dict[Requirement, None] = {}
+        self._required: dict[tuple[str, str], Requirement] = {}
 
     def require(self, kind: str, name: str, reason: str, where: Path = ()) -> None:
-        if not any((known.kind, known.name) == (kind, name) for known in self.requirements):
-            self.requirements[Requirement(kind=kind, name=name, reason=reason, where=where)] = None
+        self._required.setdefault((kind, name), Requirement(kind=kind, name=name, reason=reason, where=where))
+
+    @property
+    def requirements(self) -> tuple[Requirement, ...]:
+        return tuple(self._required.values())
 
     def secrets(self, task: Task) -> Secrets:
         access = {url.url: url for url in self._access(task)}

@@ -5,7 +5,7 @@ Needs: placements and secrets. Leaves: planned tasks, in groups, with names as K
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import assert_never
 
@@ -48,7 +48,8 @@ class _Context:
     storage: document.Storage | None
 
 
-def write_documents(decisions: Decisions, workflow_id: str) -> Mapping[str, plan.Group]:
+def write_documents(decisions: Decisions, workflow_id: str, draft: plan.Plan | None = None) -> Mapping[str, plan.Group]:
+    """`draft` is a plan of the same decisions under another id of this length: most of it need not be made again."""
     lowered = decisions.graph
     retries = decisions.cluster.profile.retries
     context = _Context(
@@ -65,7 +66,23 @@ def write_documents(decisions: Decisions, workflow_id: str) -> Mapping[str, plan
     )
     publishing = _publishing(lowered)
     upstream = lowered.upstream()
-    return {name: _group(group, upstream[name], publishing, context) for name, group in lowered.groups.items()}
+    return {
+        name: (_again(draft.groups[name], draft.workflow_id, context) if draft else None)
+        or _group(group, upstream[name], publishing, context)
+        for name, group in lowered.groups.items()
+    }
+
+
+def _again(group: plan.Group, draft_id: str, context: _Context) -> plan.Group | None:
+    """The group of a draft under the id that counts, if all that has the draft's is one field of each document."""
+    tasks = []
+    for task in group.tasks:
+        texts = [content for _, content in task.files if isinstance(content, str)]
+        if task.document.count(draft_id) != 1 or any(draft_id in text for text in texts):
+            return None
+        text = task.document.replace(draft_id, context.workflow_id)
+        tasks.append(replace(task, job=_job(task.name, context), document=text, document_digest=_digest(text)))
+    return replace(group, tasks=tuple(tasks))
 
 
 def _dataset_writers(lowered: Graph, default_bucket: str) -> Mapping[Dataset, tuple[_Writer, ...]]:
@@ -109,15 +126,15 @@ def _group(group: graph.Group, upstream: tuple[str, ...], publishing: frozenset[
     )
 
 
-def _job(task: graph.Task, context: _Context) -> str:
-    name = kubernetes_name(task.name)
+def _job(task: str, context: _Context) -> str:
+    name = kubernetes_name(task)
     if name == _DRIVER:
         name = f"{name}-{sha256(name.encode()).hexdigest()[:8]}"
     return fit(f"{context.workflow_id}-{name}", _LONGEST_JOB)
 
 
 def _host(task: graph.Task, group_label: str, context: _Context) -> str:
-    own = f"{_job(task, context)}-0" if context.cluster.target == "jobs" else kubernetes_name(task.name)
+    own = f"{_job(task.name, context)}-0" if context.cluster.target == "jobs" else kubernetes_name(task.name)
     profile = context.cluster.profile
     full = f".{profile.namespace}.svc.{profile.cluster_domain}" if profile.namespace and profile.cluster_domain else ""
     return f"{own}.{context.workflow_id}-{group_label}{full}"
@@ -140,13 +157,17 @@ def _task(
         name=task.name,
         label=label,
         host=hosts.get(task.name, ""),
-        job=_job(task, context),
+        job=_job(task.name, context),
         shape=_shape(task, len(group.tasks) > 1, files, written, secrets, context),
         document=text,
-        document_digest=sha256(text.encode()).hexdigest()[:16],
+        document_digest=_digest(text),
         files=tuple(zip(keys, (file.content for file in files), strict=True)),
         where=task.where,
     )
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()[:16]
 
 
 def _binder(task: graph.Task, hosts: Mapping[str, str], workflow_id: str) -> Callable[[str], str]:

@@ -2,17 +2,29 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
+from xml.etree import ElementTree
 
+import yaml
 from fuzzing.mutations import files, mutated_files
-from fuzzing.promises import check_compile, check_render
+from fuzzing.promises import check_compile, check_place, check_render, check_reports
 from fuzzing.templates import VALUES, template_texts
-from fuzzing.trees import ODD, workflow_texts
+from fuzzing.trees import ODD, changed, workflow_texts
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from osmoc import sandbox
-from osmoc.pipeline import Options
+from osmoc.diagnostics import Diagnostics
+from osmoc.passes.read_profile import read_profile
+from osmoc.picture.dot import dot
+from osmoc.picture.mermaid import mermaid
+from osmoc.picture.svg import svg
+from osmoc.picture.text import text as draw_text
+from osmoc.pipeline import Options, compile_workflow
+from osmoc.source import Source
+
+_GOLDEN: Final = Path(__file__).parents[2] / "golden"
 
 _SECTIONS: Final = """\
 default-values:
@@ -83,6 +95,39 @@ def _check_sandboxed(text: str) -> None:
     check_render(text, VALUES, sandbox.render)
 
 
+def _check_written_by_template(text: str) -> None:
+    check_compile(f"workflow:\n  name: flow\n  tasks:\n  - name: a\n    image: ubuntu\n    command: [sh, {text}]\n")
+    check_compile(f"default-values: {{x: text, y: 2, items: [1, two]}}\nworkflow:\n  name: flow\n  tasks:\n{text}")
+
+
+def _check_picture(text: str) -> None:
+    graph = compile_workflow(text).graph
+    if graph:
+        assert draw_text(graph) and mermaid(graph) and dot(graph)
+        ElementTree.fromstring(svg(graph))
+
+
+def _profiles() -> dict[str, SearchStrategy[tuple[str, str]]]:
+    """Profiles with changes, each with a workflow that it is for."""
+    found = {}
+    for path in sorted(_GOLDEN.glob("*/profile.yaml")):
+        values = yaml.safe_load(path.read_text())
+        found[path.parent.name] = st.tuples(changed(values), st.just((path.parent / "workflow.yaml").read_text()))
+    return found
+
+
+def _check_profile(texts: tuple[str, str]) -> None:
+    profile_text, workflow = texts
+    found = Diagnostics(Source("osmoc.yaml", profile_text))
+    profile = read_profile(found)
+    for finding in found:
+        check_place(finding, profile_text.split("\n"))
+    check_reports(tuple(found))
+    assert found.failed == (profile is None)
+    if profile:
+        check_compile(workflow, profile=profile)
+
+
 def targets() -> dict[str, Target]:
     """All there are; without the corpus none that needs it."""
     found = {
@@ -91,6 +136,9 @@ def targets() -> dict[str, Target]:
         "trees": Target(workflow_texts(), check_compile, 250, 10),
         "options": Target(_options, _check_options, 100, 3),
         "templates": Target(template_texts, _check_template, 300, 10),
+        "written": Target(template_texts, _check_written_by_template, 100, 5),
+        "pictures": Target(workflow_texts(), _check_picture, 40, 2),
+        "profiles": Target(st.one_of(*_profiles().values()), _check_profile, 150, 8),
         "sandbox": Target(template_texts, _check_sandboxed, 10),
     }
     if files():

@@ -16,7 +16,7 @@ _ATOMS: Final = (
     "'{0.__class__}'.format(x)", "'%s' % x", "'{}'.format_map(x)", "range", "osmoc1", "namespace.__init__",
     "cycler.__init__.__globals__", "[].append(1)", "items.append(1)", "items.clear()", "(1).__add__", "_", "__x__",
     "x if y", "x if nothing else y", "nothing.a.b()", "nothing[nothing]", "-nothing", "nothing + 1", "not nothing",
-    "'\\u0000'", "'\\n'",
+    "'\\u0000'", "'\\ud800'", "'\\x85\\u2028'", "'\\n'",
 )  # fmt: skip
 _FILTERS: Final = (
     "abs", "attr('a')", "attr('__class__')", "batch(2)", "capitalize", "center(9)", "default('d')", "default",

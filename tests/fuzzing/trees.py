@@ -292,8 +292,16 @@ _BEFORE: Final = (
 @st.composite
 def workflow_texts(draw: DrawFn) -> str:
     """Nearly valid workflow files."""
-    tree = draw(_workflow())
+    return draw(st.sampled_from(_BEFORE)) + _written(draw, draw(_workflow()))
+
+
+@st.composite
+def changed(draw: DrawFn, value: dict[str, Any]) -> str:
+    """A mapping as YAML, in which a few places hold something else."""
+    return _written(draw, _pairs(value))
+
+
+def _written(draw: DrawFn, tree: Pairs) -> str:
     for number in range(draw(st.sampled_from((0, 1, 1, 1, 2, 3, 5)))):
         _change(draw, tree, number)
-    body = _block(tree, "", draw(st.sampled_from((2, 4, 6, 20))))
-    return draw(st.sampled_from(_BEFORE)) + body.removeprefix("\n") + "\n"
+    return _block(tree, "", draw(st.sampled_from((2, 4, 6, 20)))).removeprefix("\n") + "\n"

@@ -94,6 +94,7 @@ _TEMPLATES: Final = [
     ("{spec: {tolerations: [a]}}", "`tolerations` must be a list of mappings"),
     ("{spec: {containers: [{image: a}]}}", "a container of a pod template needs a `name`, to be merged by"),
     ("{spec: {initContainers: [{name: a, env: {A: b}}]}}", "`env` must be a list of mappings"),
+    ("{spec: {restartPolicy: Always}}", "`restartPolicy` is always Never: `retries` says what is run again"),
 ]
 
 
