@@ -1,6 +1,6 @@
 """Time osmoc against its peers, as whole processes in turn: A B A B …, medians, ratios of the same run.
 
-Usage: run.py [RUNS]. Needs `hera` in the environment; what is not there is left out.
+Usage: run.py [RUNS]. Hera and KFP are measured if they are in the environment: `pip install hera kfp`.
 """
 
 import os
@@ -15,34 +15,70 @@ HERE = Path(__file__).parent
 WORK = HERE.parent / "build" / "bench"
 PYTHON = sys.executable
 OSMOC = [PYTHON, "-m", "osmoc"]
+SIZES = (1, 1_000, 5_000)
+SHAPES = 20
+MOST_FOR_KFP = 5_000  # it takes minutes: its time grows with the square
 
 
 def main(runs: int) -> None:
-    for tasks, shapes in ((1, 1), (1_000, 20), (5_000, 20)):
-        _call([PYTHON, str(HERE / "dag.py"), str(tasks), str(shapes), str(WORK / f"{tasks}.json")])
-    commands: dict[str, list[str]] = {
-        "empty Python": [PYTHON, "-c", "pass"],
-        "osmoc --version": [*OSMOC, "--version"],
-        "osmoc, 1 task": _osmoc(1),
-        "osmoc, 1,000 tasks": _osmoc(1_000),
-        "osmoc, 5,000 tasks": _osmoc(5_000),
-        "osmoc, 5,000 tasks as Jobs": [*_osmoc(5_000), "--target", "jobs"],
-        "floor, 1,000 tasks": [PYTHON, str(HERE / "floor.py"), str(WORK / "1000.json")],
-    }
-    if find_spec("hera"):
-        for tasks in (1, 1_000, 5_000):
-            hera = [PYTHON, str(HERE / "hera_dag.py"), str(WORK / f"{tasks}.json"), os.devnull, "object"]
-            commands[f"Hera, {tasks:,} task{'s' if tasks > 1 else ''}"] = hera
+    for tasks in SIZES:
+        _prepare(tasks)
+    commands = _commands()
     figures: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
     for number in range(runs + 1):
         for name, command in commands.items():
             figure = _call(command)
             if number:  # the first of each only warms up
                 figures[name].append(figure)
-    print("| command | seconds | peak MiB |\n|---|---|---|")  # noqa: T201
-    for name, values in figures.items():
-        seconds, memory = median(value[0] for value in values), median(value[1] for value in values)
-        print(f"| {name} | {seconds:.3f} | {memory:.0f} |")  # noqa: T201
+    medians = {
+        name: (median(seconds for seconds, _ in values), median(memory for _, memory in values))
+        for name, values in figures.items()
+    }
+    print("| command | seconds | peak MiB | of Hera | of the floor |\n|---|---|---|---|---|")  # noqa: T201
+    for name, (seconds, memory) in medians.items():
+        what, _, size = name.partition(", ")
+        ratios = [_ratio(seconds, medians.get(f"{peer}, {size}")) for peer in ("Hera", "floor")]
+        print(f"| {name} | {seconds:.3f} | {memory:.0f} | {' | '.join(ratios)} |")  # noqa: T201
+
+
+def _prepare(tasks: int) -> None:
+    source = WORK / f"{tasks}.json"
+    _call([PYTHON, str(HERE / "dag.py"), str(tasks), str(min(tasks, SHAPES)), str(source)])
+    _call(
+        [
+            PYTHON,
+            str(HERE / "pods.py"),
+            *map(str, (source, source.with_suffix(".yaml"), WORK / f"{tasks}-user.json")),
+            str(_pods(tasks)),
+        ]
+    )
+
+
+def _commands() -> dict[str, list[str]]:
+    commands = {"empty Python": [PYTHON, "-c", "pass"], "osmoc --version": [*OSMOC, "--version"]}
+    for tasks in SIZES:
+        size, source = _size(tasks), str(WORK / f"{tasks}.json")
+        commands[f"osmoc, {size}"] = _osmoc(tasks)
+        if _pods(tasks).exists():
+            commands[f"floor, {size}"] = [PYTHON, str(HERE / "floor.py"), str(_pods(tasks))]
+        if find_spec("hera"):
+            commands[f"Hera, {size}"] = [PYTHON, str(HERE / "hera_dag.py"), source, os.devnull, "object"]
+        if find_spec("kfp") and tasks < MOST_FOR_KFP:
+            commands[f"KFP, {size}"] = [PYTHON, str(HERE / "kfp_dag.py"), source, str(WORK / "kfp.yaml")]
+    commands["osmoc as Jobs, 5,000 tasks"] = [*_osmoc(5_000), "--target", "jobs"]
+    return commands
+
+
+def _size(tasks: int) -> str:
+    return f"{tasks:,} task{'s' if tasks > 1 else ''}"
+
+
+def _pods(tasks: int) -> Path:
+    return WORK / f"{tasks}-pods.json"
+
+
+def _ratio(seconds: float, peer: tuple[float, float] | None) -> str:
+    return f"{seconds / peer[0]:.2f}" if peer else ""
 
 
 def _osmoc(tasks: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 import posixpath
 import re
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
@@ -21,6 +22,7 @@ LONGEST_NAME: Final = 64
 LONGEST_LABEL: Final = 63
 
 
+@lru_cache(1 << 14)
 def kubernetes_name(name: str) -> str:
     """A name of the language as Kubernetes writes it: lower case, dashes, at most 63 characters."""
     return name.lower().replace("_", "-")[:LONGEST_LABEL].rstrip("-")

@@ -18,6 +18,9 @@ class TokenKind(Enum):
     UUID = "uuid"
 
 
+_KINDS: Final = {kind.value: kind for kind in TokenKind}
+
+
 @dataclass(frozen=True, slots=True)
 class Token:
     """One token as it stands in a text. `argument` is exact: `{{input: 0}}` has the argument ` 0`."""
@@ -44,7 +47,7 @@ def tokens_in(text: str) -> Iterator[Token]:
 
 
 def _token(match: re.Match[str]) -> Token:
-    return Token(TokenKind(match[1] or match[2]), (match[3] or "").rstrip(" "), match[0])
+    return Token(_KINDS[match[1] or match[2]], (match[3] or "").rstrip(" "), match[0])
 
 
 def bind(text: str, value: Callable[[Token], str]) -> str:

@@ -10,7 +10,7 @@ import yaml
 
 from osmoc.diagnostics import Diagnostics
 from osmoc.source import Source
-from osmoc.yamlcompose import LOADER, MAX_DEPTH, has_other_breaks, resolve
+from osmoc.yamlcompose import MAX_DEPTH, has_other_breaks, parse_events, resolve
 from osmoc.yamlnodes import TAG, Kind, Node
 from osmoc.yamlvalues import Reader
 
@@ -37,7 +37,7 @@ def _read(text: str, reader: Reader) -> dict[str, Any] | None:
     parents: list[Any] = []
     parent: Any = documents
     key: str | None = None
-    for event in yaml.parse(text, Loader=LOADER):
+    for event in parse_events(text):
         kind = type(event)
         if kind is yaml.ScalarEvent:
             value = _scalar(event, reader)

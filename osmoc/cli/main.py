@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stderr, redirect_stdout
+from types import ModuleType
 from typing import IO
 
 from osmoc import __version__
@@ -25,11 +26,17 @@ def run() -> None:
         # Manifests are UTF-8 in every locale.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
-    # pydantic looks through every installed package for plugins; we want none.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    _without_plugins()
     status = main(sys.argv[1:])
     gc.freeze()  # nor is it worth while to look once more when the interpreter goes
     sys.exit(status)
+
+
+def _without_plugins() -> None:
+    """pydantic looks through every installed package for plugins; we want none, nor what it imports to look."""
+    loader = ModuleType("pydantic.plugin._loader")
+    loader.get_plugins = tuple  # type: ignore[attr-defined]
+    sys.modules.setdefault(loader.__name__, loader)
 
 
 def main(

@@ -1,7 +1,7 @@
 """Special tokens: each stands in a task, has a form that is replaced, and names something that is there."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -148,12 +148,21 @@ def _check_outside(tree: Tree, found: Diagnostics) -> None:
 
 def _texts(plain: Any, path: Path) -> Iterator[tuple[Path, str]]:
     """Every string within a list or mapping that may hold a token, keys included, with its path."""
-    pairs = plain.items() if isinstance(plain, dict) else enumerate(plain) if isinstance(plain, list) else ()
-    for key, value in pairs:
-        step = key.text if isinstance(key, Scalar) else "" if key is None else key
-        if isinstance(step, str) and "{{" in step:
-            yield (*path, step), step
-        if isinstance(value, dict | list):
-            yield from _texts(value, (*path, step))
-        elif isinstance(value, str) and "{{" in value:
-            yield (*path, step), value
+    if type(plain) is dict:
+        for key, value in plain.items():
+            step = key if type(key) is str else key.text if isinstance(key, Scalar) else ""
+            if "{{" in step:
+                yield (*path, step), step
+            yield from _texts_of(value, path, step)
+    elif type(plain) is list:
+        for n, value in enumerate(plain):
+            yield from _texts_of(value, path, n)
+
+
+def _texts_of(value: Any, path: Path, step: str | int) -> Iterable[tuple[Path, str]]:
+    if type(value) is str:
+        return (((*path, step), value),) if "{{" in value else ()
+    return _texts(value, (*path, step)) if value and type(value) in _COLLECTIONS else ()
+
+
+_COLLECTIONS: Final = (dict, list)

@@ -6,6 +6,7 @@ Needs: a graph without cycles. Leaves: a plan that any target can be written fro
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import replace
+from operator import is_
 
 from osmoc import codes, document, images
 from osmoc.datasets import in_bucket, parse_reference
@@ -82,10 +83,11 @@ def _shard(
                 shards.append([])
                 room = _SHARD_BYTES
             room -= size
-            placed = replace(task, shard=len(shards) - 1)
+            shard = len(shards) - 1
+            placed = task if task.shard == shard else replace(task, shard=shard)
             shards[-1].append(placed)
             tasks.append(placed)
-        sharded[name] = replace(group, tasks=tuple(tasks))
+        sharded[name] = group if all(map(is_, group.tasks, tasks)) else replace(group, tasks=tuple(tasks))
     return sharded, tuple(map(tuple, shards))
 
 
