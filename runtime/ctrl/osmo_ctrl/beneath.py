@@ -1,0 +1,112 @@
+"""Files below a directory that somebody else may rearrange meanwhile: by descriptors, and no symbolic link is followed.
+
+What a path means is fixed component by component, so no race of renames and links leads out of the directory.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# Without O_NONBLOCK a FIFO that took the file's place would hang us.
+_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class NotAFile(OSError):
+    """What has this name is no regular file (any more)."""
+
+
+def split(path: str) -> list[str]:
+    """Components of a relative path; nothing that could lead elsewhere is one."""
+    parts = path.split("/")
+    if any(part in ("", ".", "..") or "\0" in part for part in parts):
+        raise OSError(errno.EINVAL, "not a plain relative path", path)
+    return parts
+
+
+@contextmanager
+def directory(base: int | str, path: str = "", *, make: int | None = None) -> Iterator[int]:
+    """A descriptor of the directory `path` below `base`, a descriptor or a path that is trusted as it is.
+
+    With `make`, a mode, directories that are not there are made.
+    """
+    current = os.open(base, _DIRECTORY & ~os.O_NOFOLLOW) if isinstance(base, str) else os.dup(base)
+    try:
+        for part in split(path) if path else ():
+            following = _enter(current, part, make)
+            os.close(current)
+            current = following
+        yield current
+    finally:
+        os.close(current)
+
+
+def _enter(parent: int, name: str, make: int | None) -> int:
+    if make is not None:
+        with suppress(FileExistsError):
+            os.mkdir(name, 0o700, dir_fd=parent)
+            os.chmod(name, make, dir_fd=parent)
+    return os.open(name, _DIRECTORY, dir_fd=parent)
+
+
+def open_file(base: int | str, path: str) -> int:
+    """A descriptor for reading a regular file below `base`."""
+    parent, _, name = path.rpartition("/")
+    with directory(base, parent) as above:
+        descriptor = os.open(split(name)[0], _FILE, dir_fd=above)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise NotAFile(errno.EINVAL, "it is not a regular file", path)
+
+
+def create(base: int, name: str, mode: int) -> int:
+    """A descriptor of a file right in `base`, for reading and writing; what it holds already stays."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(name, flags, mode, dir_fd=base)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise NotAFile(errno.EINVAL, "it is not a regular file", name)
+
+
+def move(base: int, name: str, path: str, mode: int) -> None:
+    """Gives a file right in `base` its place below it, in directories of that mode."""
+    parent, _, last = path.rpartition("/")
+    with directory(base, parent, make=mode) as above:
+        os.rename(name, split(last)[0], src_dir_fd=base, dst_dir_fd=above)
+
+
+def link(base: int, path: str, target: str, mode: int) -> None:
+    """Makes a relative link to what is or will be at `target` below `base`, in place of one that is there."""
+    parent, _, last = path.rpartition("/")
+    up = "../" * len(split(parent)) if parent else ""
+    text = up + "/".join(split(target)) if target else up or "."
+    with directory(base, parent, make=mode) as above:
+        with suppress(FileNotFoundError):
+            if os.readlink(last, dir_fd=above) != text:
+                os.unlink(last, dir_fd=above)
+        with suppress(FileExistsError):
+            os.symlink(text, split(last)[0], dir_fd=above)
+
+
+def status(base: int, path: str) -> os.stat_result | None:
+    """Of what has this path, if anything; links are not followed."""
+    parent, _, last = path.rpartition("/")
+    try:
+        with directory(base, parent) as above:
+            return os.stat(split(last)[0], dir_fd=above, follow_symlinks=False)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def reason_of(error: OSError) -> str:
+    """Of a fault of one file, without its name."""
+    if error.errno == errno.ELOOP:
+        return "a symbolic link took its place"
+    if error.errno == errno.ENOTDIR:
+        return "a part of its path is no directory"
+    return (error.strerror or str(error)).lower()

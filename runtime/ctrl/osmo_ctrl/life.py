@@ -1,0 +1,179 @@
+"""The life of a task's attempt, in order: download, barrier, run, upload. Restartable at any line.
+
+What was done is in the `State` on the volume; whatever is done twice - a download, an upload, a commit - gives the
+same. The agent exits last: only `finish` ends it, and `finish` is said when all that must be kept is.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Coroutine
+from typing import Any, Final, TypeVar
+
+from osmo_ctrl import verdicts
+from osmo_ctrl.agent import Agent
+from osmo_ctrl.document import TaskDocument
+from osmo_ctrl.messages import Ended, Failure, Finish, Masks, Start, Variable
+from osmo_ctrl.report import Reporter
+from osmo_ctrl.settings import Settings
+from osmo_ctrl.state import Keeper, State
+from osmo_ctrl.work import FailedError, SupersededError, Work
+
+Result = TypeVar("Result")
+
+_FIRST_EPOCH: Final = 1
+
+
+class TerminatedError(Exception):
+    """The pod is being ended before the command was started."""
+
+
+class LostError(Exception):
+    """The agent is gone, and with it the container: by the kernel, or because somebody killed it."""
+
+
+class Life:
+    """Everything is written down by `keeper` before what follows from it is done."""
+
+    def __init__(
+        self, document: TaskDocument, settings: Settings, agent: Agent, work: Work, keeper: Keeper, reporter: Reporter
+    ) -> None:
+        self._document = document
+        self._settings = settings
+        self._agent = agent
+        self._work = work
+        self._keeper = keeper
+        self._say = reporter.say
+
+    @property
+    def _state(self) -> State:
+        return self._keeper.state
+
+    async def live(self) -> None:
+        """From where an earlier life stopped to the last word."""
+        try:
+            if self._state.phase in ("download", "barrier"):
+                await self._begin()
+            if self._state.phase == "run":
+                await self._run()
+            if self._state.phase == "upload":
+                await self._upload()
+        except FailedError as error:
+            await self._fail(error.failure)
+        except TerminatedError:
+            self._say("ended from outside before the command was started")
+            await self._quietly(self._work.commit("terminated", None, self._state.began))
+        except LostError:
+            await self._lose()
+        await self._finish()
+
+    async def _begin(self) -> None:
+        self._enter("download")
+        await self._unless_ended(self._work.claim())
+        await self._unless_ended(self._work.download())
+        self._enter("run", epoch=_FIRST_EPOCH)
+
+    async def _unless_ended(self, step: Coroutine[Any, Any, None]) -> None:
+        await _first(step, self._agent.terminating.wait(), raises=TerminatedError)
+
+    async def _run(self) -> None:
+        await self._agent.say(self._start())
+        beside = [asyncio.create_task(self._work.follow_log()), asyncio.create_task(self._work.checkpoint(self._agent))]
+        try:
+            ended = await _first(self._end_of(self._state.epoch), self._agent.lost(), raises=LostError)
+        finally:
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+        self._say(f"the command ended: {ended.cause}, code {ended.code}, {ended.outcome}")
+        self._enter("upload", ended=ended)
+
+    async def _end_of(self, epoch: int) -> Ended:
+        while True:
+            ended = await self._agent.ended.get()
+            if ended.epoch == epoch:
+                return ended
+
+    def _start(self) -> Start:
+        document = self._document
+        return Start(
+            epoch=self._state.epoch,
+            command=document.command,
+            args=document.args,
+            environment=tuple(Variable(name=item.name, value=item.value) for item in document.environment),
+            exit_actions=verdicts.exit_actions(document),
+            retry=verdicts.retry(document, self._settings.attempt),
+            exec_timeout=document.timeouts.exec,
+            grace=document.timeouts.grace,
+            output=str(self._settings.output),
+            log=str(self._settings.log),
+            masks=Masks(
+                variables=tuple(item.name for item in document.credential_variables),
+                directories=tuple(item.directory for item in document.credential_directories),
+            ),
+        )
+
+    async def _upload(self) -> None:
+        ended = self._state.ended
+        assert ended is not None, "uploads follow an end"
+        if ended.outcome == "terminated":
+            # The kubelet counts the grace period: what is not there by its end never will be.
+            try:
+                await asyncio.wait_for(self._keep_all(ended), self._document.timeouts.upload)
+            except TimeoutError:
+                self._say("the grace period is over; not all was uploaded")
+        else:
+            await _first(self._keep_all(ended), self._agent.lost(), raises=LostError)
+
+    async def _keep_all(self, ended: Ended) -> None:
+        """The log first, so that it is there even if nothing else is."""
+        await self._work.finish_log(ended.log.segments)
+        await self._work.last_checkpoint(self._agent)
+        try:
+            await self._work.publish(ended.outcome, verdicts.publication(ended.outcome, self._document))
+            await self._work.commit(ended.outcome, ended, self._state.began)
+        except SupersededError as error:
+            self._say(f"{error}: nothing of this attempt is published")
+
+    async def _fail(self, failure: Failure) -> None:
+        self._say(f"failed: {failure.reason}")
+        self._keeper.change(failure=failure)
+        if self._state.ended is not None:
+            await self._quietly(self._work.finish_log(self._state.ended.log.segments))
+        await self._quietly(self._work.commit("failed", self._state.ended, self._state.began, failure))
+
+    async def _lose(self) -> None:
+        self._say("the agent is gone without a last word: its log and files are kept, nothing is published")
+        await self._quietly(self._work.finish_log(None))
+        await self._quietly(self._work.keep_output())
+        await self._quietly(self._work.commit("lost", self._state.ended, self._state.began))
+
+    async def _quietly(self, step: Awaitable[None]) -> None:
+        """For what is kept after the end is known: it changes nothing if it fails, but it is said."""
+        try:
+            await asyncio.wait_for(step, self._document.timeouts.upload)
+        except (FailedError, SupersededError) as error:
+            self._say(f"not kept: {error}")
+        except TimeoutError:
+            self._say("not kept: it took too long")
+
+    async def _finish(self) -> None:
+        self._enter("done")
+        await self._agent.say(Finish(failure=self._state.failure))
+
+    def _enter(self, phase: str, **more: Any) -> None:
+        began = self._state.began if phase in self._state.began else {**self._state.began, phase: time.time()}
+        self._keeper.change(phase=phase, began=began, **more)
+
+
+async def _first(step: Awaitable[Result], other: Awaitable[Any], raises: type[Exception]) -> Result:
+    """What `step` gives, unless `other` returns before it: then `step` is cancelled, and `raises` raised."""
+    main, end = asyncio.ensure_future(step), asyncio.ensure_future(other)
+    try:
+        await asyncio.wait((main, end), return_when=asyncio.FIRST_COMPLETED)
+        if main.done():
+            return main.result()
+        raise raises
+    finally:
+        for task in (main, end):
+            task.cancel()
+        await asyncio.gather(main, end, return_exceptions=True)

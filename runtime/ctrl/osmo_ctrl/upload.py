@@ -1,0 +1,143 @@
+"""Files to objects: read once, digested while they are read, and never taken for whole when they changed meanwhile."""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+
+from osmo_ctrl import beneath
+from osmo_ctrl.progress import Progress
+from osmo_ctrl.storage import SMALL, Buffer, Store, part_size, parts_at_once
+from osmo_ctrl.transfer import FileFault, Limits, each
+from osmo_ctrl.tree import Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file, the object it becomes, and a way to get a descriptor of it, which may block."""
+
+    path: str
+    key: str
+    stamp: Stamp
+    open: Callable[[], int]
+    mode: int = 0o644
+
+    @property
+    def size(self) -> int:
+        return self.stamp.size
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    path: str
+    key: str
+    size: int
+    sha256: str
+    mode: int
+
+
+async def upload(store: Store, sources: Sequence[Source], progress: Progress, limits: Limits) -> list[Uploaded]:
+    """All the files, in the order of their paths. Raises TransferError with every file that failed, or StorageError."""
+    done: list[Uploaded] = []
+
+    async def one(source: Source) -> None:
+        digest = await _upload(store, source, progress, limits)
+        done.append(Uploaded(source.path, source.key, source.size, digest, source.mode))
+        progress.advance(0, 1)
+
+    progress.expect(len(sources), sum(source.size for source in sources))
+    await each(sources, lambda source: source.size, lambda source: source.path, one, limits)
+    return sorted(done, key=lambda uploaded: uploaded.path)
+
+
+async def _upload(store: Store, source: Source, progress: Progress, limits: Limits) -> str:
+    if source.size > SMALL:
+        memory = part_size(source.size) * (parts_at_once(source.size) + 1)
+        async with limits.memory.of(memory):
+            return await _upload_large(store, source, progress)
+    async with limits.memory.of(source.size):
+        content, digest = await asyncio.to_thread(_read_whole, source)
+        await store.write(source.key, content)
+        progress.advance(source.size)
+        return digest
+
+
+async def _upload_large(store: Store, source: Source, progress: Progress) -> str:
+    descriptor = await asyncio.to_thread(_open, source)
+    try:
+        reading = _Reading(source, descriptor, progress)
+        await store.upload(source.key, source.size, reading.chunks)
+        found = await store.find(source.key)
+        if found is None or found.size != source.size:
+            raise FileFault("the storage does not have all of it")
+        return reading.digest.hexdigest()
+    finally:
+        os.close(descriptor)
+
+
+class _Reading:
+    """A large file as parts; each time they are asked for it is read from its beginning."""
+
+    def __init__(self, source: Source, descriptor: int, progress: Progress) -> None:
+        self._source = source
+        self._descriptor = descriptor
+        self._progress = progress
+        self._offset = 0
+        self.digest = hashlib.sha256()
+
+    async def chunks(self) -> AsyncIterator[Buffer]:
+        self._progress.advance(-self._offset)
+        self._offset = 0
+        self.digest = hashlib.sha256()
+        while self._offset < self._source.size:
+            chunk = await asyncio.to_thread(self._next)
+            self._offset += len(chunk)
+            yield chunk
+            self._progress.advance(len(chunk))
+        _check(self._source, self._descriptor)
+
+    def _next(self) -> bytes:
+        chunk = _read(self._descriptor, part_size(self._source.size), self._offset)
+        if not chunk:
+            raise FileFault("it became shorter while it was read")
+        self.digest.update(chunk)
+        return chunk
+
+
+def _read_whole(source: Source) -> tuple[bytes, str]:
+    descriptor = _open(source)
+    try:
+        # One byte more than there should be shows that it grew.
+        content = _read(descriptor, source.size + 1, 0)
+        _check(source, descriptor)
+    finally:
+        os.close(descriptor)
+    if len(content) != source.size:
+        raise FileFault("it changed while it was read")
+    return content, hashlib.sha256(content).hexdigest()
+
+
+def _open(source: Source) -> int:
+    try:
+        descriptor = source.open()
+    except OSError as error:
+        raise FileFault(beneath.reason_of(error)) from None
+    try:
+        _check(source, descriptor)
+    except FileFault:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _read(descriptor: int, size: int, offset: int) -> bytes:
+    try:
+        return os.pread(descriptor, size, offset)
+    except OSError as error:
+        raise FileFault(beneath.reason_of(error)) from None
+
+
+def _check(source: Source, descriptor: int) -> None:
+    if not source.stamp.is_of(os.fstat(descriptor)):
+        raise FileFault("it changed while it was read")

@@ -1,0 +1,61 @@
+"""What follows from how a command ended, and from what went wrong: pure, and in one place."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from osmo_ctrl.document import TaskDocument
+from osmo_ctrl.messages import ExitAction, Failure, Outcome, Retry
+
+# Codes of failures that only the cluster, or the agent by looking at the kernel, sees.
+_OUT_OF_MEMORY: Final = (137, 3004)
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What of an attempt others may see. Its log and its own files are kept in any case."""
+
+    datasets: bool
+    urls: bool
+
+
+def publication(outcome: Outcome, document: TaskDocument) -> Publication:
+    """Datasets only of a complete task; URLs of a failed one too, as OSMO does; nothing of what runs again or was ended."""
+    on_failure = document.storage is None or document.storage.publish_on_failure
+    match outcome:
+        case "completed":
+            return Publication(datasets=True, urls=True)
+        case "failed":
+            return Publication(datasets=False, urls=on_failure)
+        case "rescheduled" | "terminated":
+            return Publication(datasets=False, urls=False)
+
+
+def exit_actions(document: TaskDocument) -> tuple[ExitAction, ...]:
+    return tuple(ExitAction(action=item.action, codes=item.codes) for item in document.exit_actions)
+
+
+def retry(document: TaskDocument, attempt: int) -> Retry:
+    """Attempts count from 0, so the last one that may ask for another is the one before the limit."""
+    named = [pair for item in document.exit_actions if item.action == "RESCHEDULE" for pair in item.codes]
+    is_named = any(first <= code <= last for code in _OUT_OF_MEMORY for first, last in named)
+    return Retry(may_reschedule=attempt < document.retry.reschedule, out_of_memory=is_named)
+
+
+def download_failed(reason: str) -> Failure:
+    return Failure(code=2010, exit=240, reason=reason)
+
+
+def upload_failed(reason: str) -> Failure:
+    return Failure(code=2012, exit=241, reason=reason)
+
+
+def data_missing(reason: str) -> Failure:
+    return Failure(code=2010, exit=245, reason=reason)
+
+
+def access_denied(reason: str) -> Failure:
+    return Failure(code=2014, exit=246, reason=reason)
+
+
+def system_failed(reason: str) -> Failure:
+    return Failure(code=2040, exit=247, reason=reason)

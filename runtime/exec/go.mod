@@ -1,0 +1,3 @@
+module osmo.dev/exec
+
+go 1.24

@@ -1,0 +1,3 @@
+module osmo/room
+
+go 1.24

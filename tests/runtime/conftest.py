@@ -1,0 +1,24 @@
+"""Fixtures of the runtime's tests."""
+
+from collections.abc import Iterator
+
+import pytest
+from runtime.s3 import S3, Proxy, new_bucket, serve
+
+
+@pytest.fixture(scope="session")
+def s3_port() -> Iterator[int]:
+    with serve() as port:
+        yield port
+
+
+@pytest.fixture
+def s3(s3_port: int) -> S3:
+    """A fresh bucket of an S3 that lives as long as the tests."""
+    return new_bucket(s3_port)
+
+
+@pytest.fixture
+def proxy(s3_port: int) -> Iterator[Proxy]:
+    with Proxy(s3_port).running() as running:
+        yield running
