@@ -41,7 +41,8 @@ _SEED: Final[dict[str, Any]] = {
     "checkpoints": [],
     "exit_actions": [],
     "timeouts": {
-        "exec": None, "queue": None, "barrier": 60, "grace": 2, "upload": 20, "storage_upload": 20, "storage_download": 20,
+        "exec": None, "queue": None, "barrier": 60,
+        "grace": 2, "upload": 20, "storage_upload": 20, "storage_download": 20,
     },
     "retry": {"reschedule": 3, "infrastructure": 0},
     "access": [],
@@ -107,9 +108,15 @@ class Pod:
             code = self.agent.wait(seconds)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"the agent is still there; {self.said()}") from None
+        self.end_ctrl()
+        return code
+
+    def end_ctrl(self) -> None:
+        """As the kubelet does it in the end. Only process 1 of a container ignores SIGTERM until it has a handler."""
+        assert self.ctrl is not None
+        until(lambda: hears_sigterm(self.ctrl.pid) if self.ctrl else True, said=self.said)
         self.ctrl.terminate()
         assert self.ctrl.wait(10) == 0, self.said()
-        return code
 
     def stop(self) -> None:
         """Whatever is left of it."""
@@ -121,7 +128,7 @@ class Pod:
     def kill_container(self) -> None:
         """SIGKILL to all processes of the user's container, as the kernel does that is out of memory."""
         assert self.agent is not None
-        for pid in [*descendants(self.agent.pid), self.agent.pid]:
+        for pid in [self.agent.pid, *descendants(self.agent.pid)]:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
@@ -156,6 +163,11 @@ def until(condition: Callable[[], Any], seconds: float = LONGEST, said: Callable
     while not condition():
         assert time.monotonic() < end, f"waited {seconds} s\n{said()}"
         time.sleep(0.02)
+
+
+def hears_sigterm(pid: int) -> bool:
+    fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return bool((int(fields["SigCgt"], 16) | int(fields["SigBlk"], 16)) >> (signal.SIGTERM - 1) & 1)
 
 
 def descendants(pid: int) -> list[int]:

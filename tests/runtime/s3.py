@@ -119,7 +119,7 @@ class Proxy:
 
     def _serve(self, client: socket.socket) -> None:
         with client, suppress(OSError), client.makefile("rb") as reader:
-            head = b"".join(iter(reader.readline, b"\r\n"))
+            head = b"".join(itertools.takewhile(lambda line: line not in (b"\r\n", b""), reader))
             if not head:
                 return
             length = next(

@@ -263,6 +263,15 @@ def test_a_store_that_ignores_conditions_is_refused_unless_there_is_a_single_wri
 
 
 @asynchronous
+async def test_a_store_that_does_not_know_conditions(s3: S3, proxy: Proxy, tmp_path: Path) -> None:
+    proxy.rule = lambda request: HttpFault(status=501) if b"if-none-match" in request.head.lower() else None
+    with pytest.raises(DatasetError, match="cannot create objects on the condition"):
+        await put(DatasetBucket(s3.store(port=proxy.port)), tmp_path, {"a": b"1"})
+    alone = DatasetBucket(s3.store(port=proxy.port), single_writer=True)
+    assert (await put(alone, tmp_path, {"a": b"1"})).pin.version == 1
+
+
+@asynchronous
 async def test_numbers_of_a_folder_that_others_write_into(bucket: DatasetBucket, tmp_path: Path) -> None:
     for name in ("README.md", "03.json", "-1.json", "x.json", "7.json.bak"):
         await bucket.store.write(f"cats/versions/{name}", b"what")

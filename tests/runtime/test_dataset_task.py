@@ -179,6 +179,7 @@ async def test_links_do_not_lead_out_of_the_output(storage: Store, output: Path)
         await publish(bucket, DatasetOutput(bucket="", name="cats"), output)
     assert len(caught.value.faults) == 2
     await publish(bucket, DatasetOutput(bucket="", name="cats", path="out/cats"), output)
+    await publish(bucket, DatasetOutput(bucket="", name="cats", regex="out/dogs"), output)
 
 
 @asynchronous
@@ -257,7 +258,7 @@ async def test_all_tasks_of_a_run_see_the_same_version(bucket: DatasetBucket, st
     newer = [await resolve_for_run(bucket.store, storage, "flow/again", given, now()) for given in inputs]
     assert [pins[0].version for pins in newer] == [2, 2, 2, 1]
     found = sorted([one.path async for one in storage.list("flow/run")])
-    assert found == [f"flow/run/datasets/team/cats/{name}.json" for name in ("good", "latest")]
+    assert found == [f"flow/run/datasets/team/cats/{name}.json" for name in ("1", "good", "latest")]
 
 
 @asynchronous
@@ -277,10 +278,14 @@ async def test_a_version_that_is_deleted_during_a_run_is_read_to_the_end(
     bucket: DatasetBucket, storage: Store, tmp_path: Path
 ) -> None:
     await put(bucket, tmp_path, {"a": b"1"})
-    given = DatasetInput(bucket="", name="cats")
-    pins = await resolve_for_run(bucket.store, storage, "flow/run", given, now())
+    inputs = [DatasetInput(bucket="", name="cats", version=version) for version in ("", "1")]
+    for given in inputs:
+        pins = await resolve_for_run(bucket.store, storage, "flow/run", given, now())
     await delete_versions(bucket, "cats", [1], "", now())
-    assert await resolve_for_run(bucket.store, storage, "flow/run", given, now()) == pins
+    for given in inputs:
+        assert await resolve_for_run(bucket.store, storage, "flow/run", given, now()) == pins
+        with pytest.raises(DatasetError):
+            await resolve_for_run(bucket.store, storage, "flow/next", given, now())
     assert await fetch(bucket.store, pins, tmp_path / "input") == {"cats/a": b"1"}
 
 

@@ -163,7 +163,7 @@ class Agent:
         self._answers.clear()
 
     async def say(self, message: Start | Stop | Finish | FromCtrl) -> None:
-        """Say it now, or when the agent is back; the last `start`, `stop` or `finish` is said again to a new connection."""
+        """Now, or when the agent is back. The last `start`, `stop` or `finish` is said again to each new connection."""
         if isinstance(message, Start | Stop | Finish):
             self._last_word = message
             self._has_started = self._has_started or isinstance(message, Start)

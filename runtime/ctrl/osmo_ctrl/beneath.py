@@ -27,13 +27,19 @@ def split(path: str) -> list[str]:
     return parts
 
 
+def _place(path: str) -> tuple[str, str]:
+    """The directory that a file lies in, and its name there."""
+    *parents, name = split(path)
+    return "/".join(parents), name
+
+
 @contextmanager
 def directory(base: int | str, path: str = "", *, make: int | None = None) -> Iterator[int]:
-    """A descriptor of the directory `path` below `base`, a descriptor or a path that is trusted as it is.
+    """A descriptor of the directory `path` below `base`: a descriptor, or a path whose parents are trusted as they are.
 
     With `make`, a mode, directories that are not there are made.
     """
-    current = os.open(base, _DIRECTORY & ~os.O_NOFOLLOW) if isinstance(base, str) else os.dup(base)
+    current = os.open(base, _DIRECTORY) if isinstance(base, str) else os.dup(base)
     try:
         for part in split(path) if path else ():
             following = _enter(current, part, make)
@@ -54,13 +60,30 @@ def _enter(parent: int, name: str, make: int | None) -> int:
 
 def open_file(base: int | str, path: str) -> int:
     """A descriptor for reading a regular file below `base`."""
-    parent, _, name = path.rpartition("/")
+    parent, name = _place(path)
     with directory(base, parent) as above:
-        descriptor = os.open(split(name)[0], _FILE, dir_fd=above)
+        descriptor = os.open(name, _FILE, dir_fd=above)
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
         return descriptor
     os.close(descriptor)
     raise NotAFile(errno.EINVAL, "it is not a regular file", path)
+
+
+@contextmanager
+def opened(base: int | str, path: str) -> Iterator[int]:
+    descriptor = open_file(base, path)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def read(descriptor: int, size: int, offset: int) -> bytes:
+    """So many bytes, fewer only at the end: one call of the system gives at most 2 GiB, and less if it likes."""
+    content = os.pread(descriptor, size, offset)
+    while len(content) < size and (more := os.pread(descriptor, size - len(content), offset + len(content))):
+        content += more
+    return content
 
 
 def create(base: int, name: str, mode: int) -> int:
@@ -75,30 +98,30 @@ def create(base: int, name: str, mode: int) -> int:
 
 def move(base: int, name: str, path: str, mode: int) -> None:
     """Gives a file right in `base` its place below it, in directories of that mode."""
-    parent, _, last = path.rpartition("/")
+    parent, last = _place(path)
     with directory(base, parent, make=mode) as above:
-        os.rename(name, split(last)[0], src_dir_fd=base, dst_dir_fd=above)
+        os.rename(name, last, src_dir_fd=base, dst_dir_fd=above)
 
 
 def link(base: int, path: str, target: str, mode: int) -> None:
     """Makes a relative link to what is or will be at `target` below `base`, in place of one that is there."""
-    parent, _, last = path.rpartition("/")
-    up = "../" * len(split(parent)) if parent else ""
+    parent, last = _place(path)
+    up = "../" * path.count("/")
     text = up + "/".join(split(target)) if target else up or "."
     with directory(base, parent, make=mode) as above:
         with suppress(FileNotFoundError):
             if os.readlink(last, dir_fd=above) != text:
                 os.unlink(last, dir_fd=above)
         with suppress(FileExistsError):
-            os.symlink(text, split(last)[0], dir_fd=above)
+            os.symlink(text, last, dir_fd=above)
 
 
 def status(base: int, path: str) -> os.stat_result | None:
     """Of what has this path, if anything; links are not followed."""
-    parent, _, last = path.rpartition("/")
+    parent, last = _place(path)
     try:
         with directory(base, parent) as above:
-            return os.stat(split(last)[0], dir_fd=above, follow_symlinks=False)
+            return os.stat(last, dir_fd=above, follow_symlinks=False)
     except (FileNotFoundError, NotADirectoryError):
         return None
 

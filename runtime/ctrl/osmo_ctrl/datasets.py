@@ -75,10 +75,8 @@ async def resolve_for_run(
 ) -> tuple[Pin, ...]:
     """What a reference means in a run: for whoever asks first, and then for all. `run` is `<workflow id>/<run>`.
 
-    A number means what it says. What nobody could resolve is not kept, and is asked again.
+    Numbers too: a version that is deleted during the run is read to its end. What nobody could resolve is not kept.
     """
-    if layout.number_of(input.version) is not None:
-        return await resolve(bucket, input.name, input.version)
     check_new_name(input.name)
     path = _resolution(run, input)
     if known := await read_record(storage, Resolution, path):

@@ -15,7 +15,7 @@ from typing import Final
 
 from osmo_ctrl import beneath
 from osmo_ctrl.progress import Progress
-from osmo_ctrl.storage import MIB, SMALL, Buffer, Store
+from osmo_ctrl.storage import MIB, SMALL, Buffer, Problem, StorageError, Store
 from osmo_ctrl.transfer import FileFault, Limits, each
 
 _RANGE: Final = 4 * MIB
@@ -28,7 +28,10 @@ _EXECUTABLE: Final = 0o111
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An object and the file it becomes. It is checked by what is known: its digest, else its ETag while it is read."""
+    """An object and the file it becomes. It is checked by what is known: its digest, else its ETag while it is read.
+
+    Some tools make an empty object `name/` for a folder, which a listing shows as `name`, and which cannot be read.
+    """
 
     path: str
     key: str
@@ -37,6 +40,7 @@ class Wanted:
     e_tag: str | None = None
     modified: datetime | None = None
     executable: bool = False
+    may_be_folder: bool = False
 
     @property
     def partial(self) -> str:
@@ -69,12 +73,27 @@ async def _download(store: Store, item: Wanted, target: int, progress: Progress,
         progress.advance(item.size)
     elif item.size <= SMALL:
         async with limits.memory.of(item.size):
-            content = await store.read(item.key, item.e_tag)
-            await asyncio.to_thread(_put, item, target, content)
+            await _download_small(store, item, target)
             progress.advance(item.size)
     elif not await _download_large(store, item, target, progress, limits):
         # What was there from an earlier life was damaged; there is nothing of it now.
         await _download_large(store, item, target, progress, limits)
+
+
+async def _download_small(store: Store, item: Wanted, target: int) -> None:
+    try:
+        content = await store.read(item.key, item.e_tag)
+    except StorageError as error:
+        if not item.may_be_folder or error.problem is not Problem.MISSING:
+            raise
+        await asyncio.to_thread(make_directory, target, item.path)
+    else:
+        await asyncio.to_thread(_put, item, target, content)
+
+
+def make_directory(target: int, path: str) -> None:
+    with beneath.directory(target, path, make=DIRECTORY_MODE):
+        pass
 
 
 def _is_there(item: Wanted, target: int) -> bool:

@@ -58,7 +58,7 @@ class Life:
             if self._state.phase == "upload":
                 await self._upload()
         except FailedError as error:
-            await self._fail(error.failure)
+            await self._fail(verdicts.with_retry(error.failure, self._document, self._settings.attempt))
         except TerminatedError:
             self._say("ended from outside before the command was started")
             await self._quietly(self._work.commit("terminated", None, self._state.began))
@@ -70,9 +70,11 @@ class Life:
         self._enter("download")
         await self._unless_ended(self._work.claim())
         await self._unless_ended(self._work.download())
+        # From the start on whoever connects needs the key, so the agent must have it by then.
+        await self._unless_ended(self._agent.here.wait())
         self._enter("run", epoch=_FIRST_EPOCH)
 
-    async def _unless_ended(self, step: Coroutine[Any, Any, None]) -> None:
+    async def _unless_ended(self, step: Coroutine[Any, Any, object]) -> None:
         await _first(step, self._agent.terminating.wait(), raises=TerminatedError)
 
     async def _run(self) -> None:
@@ -129,7 +131,7 @@ class Life:
         await self._work.finish_log(ended.log.segments)
         await self._work.last_checkpoint(self._agent)
         try:
-            await self._work.publish(ended.outcome, verdicts.publication(ended.outcome, self._document))
+            await self._work.publish(verdicts.publication(ended.outcome, self._document))
             await self._work.commit(ended.outcome, ended, self._state.began)
         except SupersededError as error:
             self._say(f"{error}: nothing of this attempt is published")

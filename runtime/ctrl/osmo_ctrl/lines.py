@@ -78,9 +78,9 @@ async def _ready(connection: socket.socket, add: Callable[..., Any], remove: Cal
     descriptor = connection.fileno()
     if descriptor < 0:
         raise ConnectionResetError("closed on this side")
-    ready = asyncio.get_running_loop().create_future()
-    add(descriptor, lambda: ready.done() or ready.set_result(None))
+    ready = asyncio.Event()
+    add(descriptor, ready.set)
     try:
-        await ready
+        await ready.wait()
     finally:
         remove(descriptor)

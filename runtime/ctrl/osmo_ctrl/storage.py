@@ -5,8 +5,8 @@ Names are relative to the URL of the store; the empty name is the object that th
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -76,6 +76,8 @@ class Store:
     def __init__(self, place: Place, located: Located, patience: Patience) -> None:
         self.url = place.url
         self._base = located.key
+        self._place = place
+        self._located = located
         self._patience = patience
         self._secrets = secrets_of(place.credential)
         self._local = located.scheme == "file"
@@ -154,6 +156,8 @@ class Store:
 
     async def find(self, path: str) -> Found | None:
         async def action(key: str) -> Found | None:
+            if not key:
+                return None  # a bucket is no object
             try:
                 return self._found(await obstore.head_async(self._store, key))
             except FileNotFoundError:
@@ -199,6 +203,14 @@ class Store:
         """By the storage itself; REFUSED where an object is too large for that."""
         key = self._key(target)
         await self._patiently(source, lambda source_key: obstore.copy_async(self._store, source_key, key))
+
+    def parents(self) -> Iterator[tuple["Store", str]]:
+        """The same storage further up, up to the bucket, and the path by which this store lies below each."""
+        url, base = self.url, self._base
+        while base:
+            url, base = url.rpartition("/")[0], base.rpartition("/")[0]
+            above = Store(replace(self._place, url=url), replace(self._located, key=base), self._patience)
+            yield above, self.url[len(url) + 1 :]
 
     async def _remove(self, keys: Sequence[str]) -> None:
         try:

@@ -41,11 +41,12 @@ class Limits:
 
 
 class FileFault(Exception):
-    """One file cannot be transferred, and others may."""
+    """One file cannot be transferred, and others may. A file that is `moving` may be at rest later."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, moving: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.moving = moving
 
 
 async def each(
@@ -56,6 +57,18 @@ async def each(
     limits: Limits,
 ) -> None:
     """Does it for each item; raises TransferError with all that failed, or StorageError if the storage did."""
+    if faults := await try_each(items, size_of, path_of, do, limits):
+        raise TransferError(faults)
+
+
+async def try_each(
+    items: Sequence[Item],
+    size_of: Callable[[Item], int],
+    path_of: Callable[[Item], str],
+    do: Callable[[Item], Awaitable[None]],
+    limits: Limits,
+) -> list[Fault]:
+    """Does it for each item, and gives all that failed. Raises StorageError if the storage did."""
     faults: list[Fault] = []
 
     async def work(queue: Iterator[Item], turns: asyncio.Semaphore) -> None:
@@ -64,7 +77,7 @@ async def each(
                 try:
                     await do(item)
                 except FileFault as fault:
-                    faults.append(Fault(path_of(item), fault.reason))
+                    faults.append(Fault(path_of(item), fault.reason, fault.moving))
                 except StorageError as error:
                     if not is_of_one_object(error):
                         raise
@@ -75,8 +88,7 @@ async def each(
     workers = [(iter(small), limits.small)] * min(_SMALL_AT_ONCE, len(small))
     workers += [(iter(large), limits.large)] * min(_LARGE_AT_ONCE, len(large))
     await together(work(queue, turns) for queue, turns in workers)
-    if faults:
-        raise TransferError(faults)
+    return faults
 
 
 def is_of_one_object(error: StorageError) -> bool:
@@ -84,7 +96,7 @@ def is_of_one_object(error: StorageError) -> bool:
     return error.problem is Problem.REFUSED or (error.problem is Problem.MISSING and "NoSuchBucket" not in error.reason)
 
 
-async def together(tasks: Iterable[Awaitable[None]]) -> None:
+async def together(tasks: Iterable[Awaitable[object]]) -> None:
     """Waits for all; the first error ends the others, and is raised as it is."""
     try:
         async with asyncio.TaskGroup() as group:
@@ -94,5 +106,5 @@ async def together(tasks: Iterable[Awaitable[None]]) -> None:
         raise failed.exceptions[0] from None
 
 
-async def _run(task: Awaitable[None]) -> None:
+async def _run(task: Awaitable[object]) -> None:
     await task

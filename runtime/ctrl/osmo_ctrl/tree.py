@@ -58,10 +58,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a file cannot be transferred."""
+    """Why a file cannot be transferred; `moving` if that may be otherwise when nobody writes to it."""
 
     path: str
     reason: str
+    moving: bool = False
 
     def __str__(self) -> str:
         return f"{printable(self.path)}: {self.reason}"

@@ -3,14 +3,18 @@
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
 from osmo_ctrl import beneath
 from osmo_ctrl.progress import Progress
-from osmo_ctrl.storage import SMALL, Buffer, Store, part_size, parts_at_once
-from osmo_ctrl.transfer import FileFault, Limits, each
-from osmo_ctrl.tree import Stamp
+from osmo_ctrl.storage import MIB, SMALL, Buffer, Found, Store, part_size, parts_at_once
+from osmo_ctrl.transfer import FileFault, Limits, TransferError, try_each
+from osmo_ctrl.tree import Fault, Stamp
+
+_CLOCKS: Final = 60.0  # seconds by which those of pods and stores may differ
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,30 +41,65 @@ class Uploaded:
     mode: int
 
 
-async def upload(store: Store, sources: Sequence[Source], progress: Progress, limits: Limits) -> list[Uploaded]:
+async def upload(
+    store: Store,
+    sources: Sequence[Source],
+    progress: Progress,
+    limits: Limits,
+    there: Mapping[str, Found] = MappingProxyType({}),
+) -> list[Uploaded]:
     """All the files, in the order of their paths. Raises TransferError with every file that failed, or StorageError."""
+    uploaded, faults = await upload_some(store, sources, progress, limits, there)
+    if faults:
+        raise TransferError(faults)
+    return uploaded
+
+
+async def upload_some(
+    store: Store,
+    sources: Sequence[Source],
+    progress: Progress,
+    limits: Limits,
+    there: Mapping[str, Found] = MappingProxyType({}),
+) -> tuple[list[Uploaded], list[Fault]]:
+    """The files that could be uploaded, and those that could not. `there` is what an earlier life did, by keys."""
     done: list[Uploaded] = []
 
     async def one(source: Source) -> None:
-        digest = await _upload(store, source, progress, limits)
+        if _is_there(source, there.get(source.key)):
+            digest = await asyncio.to_thread(_digest, source)
+            progress.advance(source.size)
+        else:
+            digest = await _upload(store, source, progress, limits)
         done.append(Uploaded(source.path, source.key, source.size, digest, source.mode))
         progress.advance(0, 1)
 
     progress.expect(len(sources), sum(source.size for source in sources))
-    await each(sources, lambda source: source.size, lambda source: source.path, one, limits)
-    return sorted(done, key=lambda uploaded: uploaded.path)
+    faults = await try_each(sources, lambda source: source.size, lambda source: source.path, one, limits)
+    return sorted(done, key=lambda uploaded: uploaded.path), faults
+
+
+def _is_there(source: Source, found: Found | None) -> bool:
+    """Whether the object is this file: not only as large, but younger than the file's last change."""
+    if found is None or found.size != source.size:
+        return False
+    return found.modified.timestamp() > source.stamp.modified / 1e9 + _CLOCKS
 
 
 async def _upload(store: Store, source: Source, progress: Progress, limits: Limits) -> str:
     if source.size > SMALL:
-        memory = part_size(source.size) * (parts_at_once(source.size) + 1)
-        async with limits.memory.of(memory):
+        async with limits.memory.of(upload_memory(source.size)):
             return await _upload_large(store, source, progress)
     async with limits.memory.of(source.size):
         content, digest = await asyncio.to_thread(_read_whole, source)
         await store.write(source.key, content)
         progress.advance(source.size)
         return digest
+
+
+def upload_memory(size: int) -> int:
+    """What the upload of a large object holds: parts on their way, and the next one."""
+    return part_size(size) * (parts_at_once(size) + 1)
 
 
 async def _upload_large(store: Store, source: Source, progress: Progress) -> str:
@@ -100,9 +139,21 @@ class _Reading:
     def _next(self) -> bytes:
         chunk = _read(self._descriptor, part_size(self._source.size), self._offset)
         if not chunk:
-            raise FileFault("it became shorter while it was read")
+            raise FileFault("it became shorter while it was read", moving=True)
         self.digest.update(chunk)
         return chunk
+
+
+def _digest(source: Source) -> str:
+    descriptor = _open(source)
+    try:
+        digest = hashlib.sha256()
+        for offset in range(0, source.size, MIB):
+            digest.update(_read(descriptor, MIB, offset))
+        _check(source, descriptor)
+        return digest.hexdigest()
+    finally:
+        os.close(descriptor)
 
 
 def _read_whole(source: Source) -> tuple[bytes, str]:
@@ -114,7 +165,7 @@ def _read_whole(source: Source) -> tuple[bytes, str]:
     finally:
         os.close(descriptor)
     if len(content) != source.size:
-        raise FileFault("it changed while it was read")
+        raise FileFault("it changed while it was read", moving=True)
     return content, hashlib.sha256(content).hexdigest()
 
 
@@ -133,11 +184,11 @@ def _open(source: Source) -> int:
 
 def _read(descriptor: int, size: int, offset: int) -> bytes:
     try:
-        return os.pread(descriptor, size, offset)
+        return beneath.read(descriptor, size, offset)
     except OSError as error:
         raise FileFault(beneath.reason_of(error)) from None
 
 
 def _check(source: Source, descriptor: int) -> None:
     if not source.stamp.is_of(os.fstat(descriptor)):
-        raise FileFault("it changed while it was read")
+        raise FileFault("it changed while it was read", moving=True)

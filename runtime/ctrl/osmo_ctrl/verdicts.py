@@ -1,13 +1,17 @@
 """What follows from how a command ended, and from what went wrong: pure, and in one place."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from osmo_ctrl.document import TaskDocument
 from osmo_ctrl.messages import ExitAction, Failure, Outcome, Retry
 
 # Codes of failures that only the cluster, or the agent by looking at the kernel, sees.
 _OUT_OF_MEMORY: Final = (137, 3004)
+_AGAIN: Final = 250
+
+# What a manifest says of an attempt: what the agent said, or that it was lost.
+Recorded = Outcome | Literal["lost"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +23,10 @@ class Publication:
 
 
 def publication(outcome: Outcome, document: TaskDocument) -> Publication:
-    """Datasets only of a complete task; URLs of a failed one too, as OSMO does; nothing of what runs again or was ended."""
+    """Datasets only of a complete task; URLs of a failed one too, as OSMO does.
+
+    Nothing of what runs again or was ended from outside.
+    """
     on_failure = document.storage is None or document.storage.publish_on_failure
     match outcome:
         case "completed":
@@ -39,6 +46,18 @@ def retry(document: TaskDocument, attempt: int) -> Retry:
     named = [pair for item in document.exit_actions if item.action == "RESCHEDULE" for pair in item.codes]
     is_named = any(first <= code <= last for code in _OUT_OF_MEMORY for first, last in named)
     return Retry(may_reschedule=attempt < document.retry.reschedule, out_of_memory=is_named)
+
+
+def with_retry(failure: Failure, document: TaskDocument, attempt: int) -> Failure:
+    """Of a failure that an exit action says to run the task again for, the pod ends with the sentinel.
+
+    The agent decides the same after the command has started; before that it has no exit actions.
+    """
+    for item in document.exit_actions:
+        if any(first <= failure.code <= last for first, last in item.codes):
+            again = item.action == "RESCHEDULE" and attempt < document.retry.reschedule
+            return failure.model_copy(update={"exit": _AGAIN}) if again else failure
+    return failure
 
 
 def download_failed(reason: str) -> Failure:

@@ -220,6 +220,27 @@ func TestFilesOfTheContainer(t *testing.T) {
 	}
 }
 
+// A listing that is longer than a message is an error, and not the end of the connection.
+func TestTooManyFiles(t *testing.T) {
+	pod := newPod(t)
+	folder := pod.path(strings.Repeat("x", 200) + "/" + strings.Repeat("y", 200))
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for number := range 9000 {
+		if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("%04d", number)), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pod.agent()
+	ctrl, _ := pod.accept("", "waiting")
+	ctrl.say(&protocol.List{ID: 1, Path: pod.root})
+	listing := expect[*protocol.Listing](ctrl)
+	if listing.ID != 1 || !strings.Contains(listing.Error, "too many") || len(listing.Files) != 0 {
+		t.Errorf("%d files, %s", len(listing.Files), listing.Error)
+	}
+}
+
 // opened reads the file whose descriptor comes with the answer.
 func (ctrl *ctrl) opened() (text, failure string) {
 	ctrl.Helper()

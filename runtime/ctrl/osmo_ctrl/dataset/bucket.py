@@ -1,10 +1,14 @@
 """A bucket of datasets, and the one thing that it must be able to do: create a key only if there is none."""
 
+import re
 from dataclasses import dataclass
+from typing import Final
 
 from osmo_ctrl.dataset import layout
 from osmo_ctrl.dataset.faults import DatasetError, Fault
-from osmo_ctrl.storage import Store
+from osmo_ctrl.storage import Problem, StorageError, Store
+
+_NOT_KNOWN: Final = re.compile("501|NotImplemented")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +30,29 @@ async def check_create_only(bucket: DatasetBucket) -> None:
     """To be called before a version is written. After the first time it costs one request."""
     if bucket.single_writer:
         return
+    try:
+        is_safe = await _refuses_second(bucket.store)
+    except StorageError as error:
+        if error.problem is not Problem.REFUSED or not _NOT_KNOWN.search(error.reason):
+            raise
+        raise _unsafe("cannot create objects on the condition that there are none") from None
+    if not is_safe:
+        raise _unsafe("overwrites objects that it was asked to create only if there are none")
+
+
+async def _refuses_second(store: Store) -> bool:
     content = b'{"format":1,"note":"osmoc asks by this object whether the store refuses to create it again"}\n'
-    if not await bucket.store.create(layout.CREATE_ONLY, content):
-        return
-    if await bucket.store.create(layout.CREATE_ONLY, content):
-        await bucket.store.remove([layout.CREATE_ONLY])
-        raise DatasetError(
-            Fault.UNSAFE,
-            "the store overwrites objects that it was asked to create only if there are none, so two writers at once "
-            "would lose a version: if there is never more than one, set `single_writer: true` for the bucket",
-        )
+    if not await store.create(layout.CREATE_ONLY, content):
+        return True
+    if not await store.create(layout.CREATE_ONLY, content):
+        return True
+    await store.remove([layout.CREATE_ONLY])
+    return False
+
+
+def _unsafe(reason: str) -> DatasetError:
+    return DatasetError(
+        Fault.UNSAFE,
+        f"the store {reason}, so two writers at once would lose a version: if there is never more than one, "
+        "set `single_writer: true` for the bucket",
+    )

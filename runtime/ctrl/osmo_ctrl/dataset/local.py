@@ -40,8 +40,8 @@ class Directory:
         for source in sources:
             self._check(source)
             files += _files(self._base, self._walked, source, regex)
-            faults += [fault for fault in self._walked.faults if _is_within(fault.path, source)]
-            warnings += [str(fault) for fault in self._walked.warnings if _is_within(fault.path, source)]
+            faults += _wanted(self._walked.faults, source, regex)
+            warnings += map(str, _wanted(self._walked.warnings, source, regex))
         if faults:
             raise TransferError(faults)
         return Gathered(tuple(files), tuple(warnings))
@@ -85,11 +85,11 @@ def _user_files(name: str, regex: re.Pattern[str] | None) -> Gathered:
     whole = os.path.abspath(path)  # noqa: PTH100
     keeps_name = not re.search(r"(^|/)\.$", path) and whole != "/"
     prefix = "/".join(filter(None, (target, os.path.basename(whole) if keeps_name else "")))  # noqa: PTH119
-    walked = walk(whole, root=os.path.realpath(whole), links=Links.FOLLOW)
-    if walked.faults:
-        raise TransferError(walked.faults)
-    files = tuple(_files(whole, walked, Source("", prefix), regex))
-    return Gathered(files, tuple(str(fault) for fault in walked.warnings))
+    walked, source = walk(whole, root=os.path.realpath(whole), links=Links.FOLLOW), Source("", prefix)
+    if faults := list(_wanted(walked.faults, source, regex)):
+        raise TransferError(faults)
+    warnings = tuple(map(str, _wanted(walked.warnings, source, regex)))
+    return Gathered(tuple(_files(whole, walked, source, regex)), warnings)
 
 
 def _split(name: str) -> tuple[str, str]:
@@ -112,8 +112,17 @@ def _user_file(path: str, folder: str, regex: re.Pattern[str] | None) -> Iterato
 def _files(base: int | str, walked: Walked, source: Source, regex: re.Pattern[str] | None) -> Iterator[Local]:
     for entry in walked.files:
         if _is_within(entry.path, source):
-            inner = entry.path[len(source.path) :].lstrip("/")
-            yield from _local(base, entry, path_in_dataset(source, inner), regex)
+            yield from _local(base, entry, _placed(entry.path, source), regex)
+
+
+def _wanted(faults: Iterable[FileFault], source: Source, regex: re.Pattern[str] | None) -> Iterator[FileFault]:
+    for fault in faults:
+        if _is_within(fault.path, source) and (regex is None or regex.match(_placed(fault.path, source))):
+            yield fault
+
+
+def _placed(path: str, source: Source) -> str:
+    return path_in_dataset(source, path[len(source.path) :].lstrip("/"))
 
 
 def _local(base: int | str, entry: Entry, path: str, regex: re.Pattern[str] | None) -> Iterator[Local]:

@@ -5,7 +5,6 @@ package agent
 import (
 	"time"
 
-	"osmo.dev/exec/internal/files"
 	"osmo.dev/exec/internal/process"
 	"osmo.dev/exec/internal/protocol"
 	"osmo.dev/exec/internal/record"
@@ -127,7 +126,7 @@ func (agent *agent) greet() {
 // say does nothing without a connection: `hello` of the next one says it.
 func (agent *agent) say(message protocol.Message) {
 	if agent.link != nil {
-		agent.link.send(message, nil)
+		_ = agent.link.send(message, nil)
 	}
 }
 
@@ -234,24 +233,4 @@ func (agent *agent) lose() *Last {
 		return nil
 	}
 	return lastWithoutCtrl(agent.ended)
-}
-
-func list(link *link, request *protocol.List) {
-	listing := &protocol.Listing{ID: request.ID, Files: []protocol.ListedFile{}}
-	found, err := files.List(request.Path, request.Regex)
-	if err != nil {
-		listing.Error = err.Error()
-	} else {
-		listing.Files = append(listing.Files, found...)
-	}
-	link.send(listing, nil)
-}
-
-func open(link *link, request *protocol.Open) {
-	opened := &protocol.Opened{ID: request.ID}
-	file, err := files.Open(request.Path)
-	if err != nil {
-		opened.Error = err.Error()
-	}
-	link.send(opened, file)
 }

@@ -96,14 +96,15 @@ func (link *link) next(welcome bool) (protocol.Message, error) {
 	return message, nil
 }
 
-// send puts a message into the queue. The descriptor, if there is one, is closed once it is sent.
-func (link *link) send(message protocol.Message, descriptor *os.File) {
+// send puts a message into the queue. The descriptor, if there is one, is closed once it is sent. Only a message
+// that is too long is an error.
+func (link *link) send(message protocol.Message, descriptor *os.File) error {
 	line, err := protocol.Encode(message)
 	if err != nil {
-		link.close()
-		return
+		return err
 	}
 	link.put(parcel{line: line, descriptor: descriptor})
+	return nil
 }
 
 // flush waits until all before it is sent.

@@ -59,6 +59,7 @@ func newRun(settings Settings, children *process.Children, start *protocol.Start
 func (run *run) begin() bool {
 	environment := command.NewEnvironment(run.settings.Environment, variableRoot, variableTermination)
 	environment.Add(run.start.Environment)
+	environment.AppendToPath(run.settings.Tools)
 	streams := run.newStreams(record.Secrets(run.start.Masks, environment.Lookup))
 	group, ended, err := run.execute(environment, streams)
 	if err != nil {

@@ -16,6 +16,7 @@ const (
 // Settings of the agent. Tests shorten the times.
 type Settings struct {
 	Socket         string
+	Tools          string // Where `osmo` lies: the last place in which commands are looked for.
 	Termination    string
 	ControlGroup   string
 	Environment    []string
@@ -47,5 +48,6 @@ func SettingsOf(environment []string) Settings {
 		settings.Termination = value
 	}
 	settings.Socket = root + "/run/control.sock"
+	settings.Tools = root + "/bin"
 	return settings
 }

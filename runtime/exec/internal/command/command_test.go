@@ -127,3 +127,17 @@ func TestFind(t *testing.T) {
 		})
 	}
 }
+
+func TestTheToolIsFoundLast(t *testing.T) {
+	for _, path := range []string{"PATH=/a:/b", "OTHER=1"} {
+		environment := NewEnvironment([]string{path})
+		environment.AppendToPath("/osmo/bin")
+		got, _ := environment.Lookup("PATH")
+		if want := strings.TrimPrefix(path, "PATH=") + ":/osmo/bin"; path[0] == 'P' && got != want {
+			t.Errorf("PATH is %s, not %s", got, want)
+		}
+		if want := defaultPath + ":/osmo/bin"; path[0] == 'O' && got != want {
+			t.Errorf("PATH is %s, not %s", got, want)
+		}
+	}
+}

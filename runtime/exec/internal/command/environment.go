@@ -44,6 +44,15 @@ func (environment *Environment) Set(name, value string) {
 	environment.entries = append(environment.entries, entry)
 }
 
+// AppendToPath puts a directory behind those in which commands are looked for.
+func (environment *Environment) AppendToPath(directory string) {
+	path, exists := environment.Lookup("PATH")
+	if !exists {
+		path = defaultPath
+	}
+	environment.Set("PATH", path+":"+directory)
+}
+
 // Lookup gives the value of a variable, and whether there is one.
 func (environment *Environment) Lookup(name string) (string, bool) {
 	place, exists := environment.places[name]

@@ -1,0 +1,29 @@
+"""A version of so many files that its record is larger than a part of an upload."""
+
+from pathlib import Path
+
+import pytest
+from osmo_ctrl.dataset.bucket import DatasetBucket
+from osmo_ctrl.dataset.commit import Draft, commit
+from osmo_ctrl.dataset.records import File
+from osmo_ctrl.storage import Patience, Place, open_store
+from runtime.dataset_buckets import now, version
+from runtime.loop import asynchronous
+from runtime.s3 import S3
+
+
+@pytest.fixture(params=["s3", "directory"])
+def bucket(request: pytest.FixtureRequest, s3: S3, tmp_path: Path) -> DatasetBucket:
+    if request.param == "s3":
+        return DatasetBucket(s3.store("datasets"))
+    return DatasetBucket(open_store(Place(f"file://{tmp_path}/bucket"), Patience(1)))
+
+
+@asynchronous
+async def test_its_record_is_created_only_once(bucket: DatasetBucket) -> None:
+    files = tuple(sorted(File(f"{n}/{'x' * 200}", n, f"{n:064x}") for n in range(70_000)))
+    made = [await commit(bucket, Draft(name="cats", layers=(files[n:],), writer=f"{n}", now=now())) for n in range(2)]
+    assert [one.number for one in made] == [1, 2]
+    assert not await bucket.create("cats/versions/2.json", made[1].to_bytes())
+    assert (await version(bucket, 1)).files == files
+    assert (await version(bucket, 2)).files == files[1:]
