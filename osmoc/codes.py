@@ -60,6 +60,7 @@ WORD_VALUE = _code("W023", "a `--set` value that stays text although it looks li
 CHANGED_NUMBER = _code("W024", "a `--set` value that is printed differently than it was given")
 SET_TWICE = _code("W025", "one key given to both `--set` and `--set-string`")
 TEMPLATE_IN_FILE = _code("W026", "a local file that holds what OSMO would take for a template")
+OUTSIDE_FOLDER = _code("W027", "a local file outside the folder of the workflow")
 
 # 1xx: the shape of the YAML
 UNKNOWN_KEY = _code("E101", "a key that is not allowed here")
@@ -173,6 +174,7 @@ TOO_MANY_TASKS = _code("E714", "more tasks than the profile allows")
 LABEL_POLICY = _code("E715", "a label that the profile does not allow")
 POD_TEMPLATE = _code("E716", "a pod template that cannot be rendered")
 GPU_GUARANTEE = _code("E717", "more GPUs than the pool guarantees")
+LABEL_WANTED = _code("W720", "a label that the profile will not allow for long")
 OUTSIDE = _code("N730", "something that the cluster must have")
 
 # 8xx: targets and their limits

@@ -2,12 +2,22 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 from osmoc import document
 from osmoc.graph import Graph
-from osmoc.plan import Placement, Requirement, SecretDirectory, SecretVariable
+from osmoc.plan import Placement, Requirement, SecretDirectory, SecretVariable, Target
 from osmoc.profile import Pool, Profile, Storage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Local:
+    """A run on this machine. `storage` is a URL, used where the profile names none.
+
+    `root` is empty if tasks find `/osmo` there; else `<root>/<task>/osmo` stands for it.
+    """
+
+    storage: str
+    root: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +26,7 @@ class Cluster:
 
     profile: Profile
     is_open: bool
-    target: Literal["argo", "jobs"]
+    target: Target
     pool_name: str
     pool: Pool
     priority: str
@@ -24,6 +34,7 @@ class Cluster:
     exec_timeout: float | None
     queue_timeout: float | None
     requirements: tuple[Requirement, ...]
+    local: Local | None = None
 
     @property
     def lacks_pool(self) -> bool:

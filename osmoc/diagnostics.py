@@ -51,7 +51,7 @@ class Diagnostics:
         self._ignored: dict[int, set[str]] = {0: set(ignore)}
         self._strict = strict
         self._muted: list[tuple[int, int]] = []
-        self._found: dict[tuple[str, Place | None, str], Diagnostic] = {}
+        self._found: dict[tuple[str, int, int, str], Diagnostic] = {}
         self._room: dict[str, int] = {}
         self._left_out: Counter[str] = Counter()
         self._failed = False
@@ -97,7 +97,8 @@ class Diagnostics:
             if severity is Severity.WARNING and self._strict:
                 severity = Severity.ERROR
         message = _cut(message)
-        key = (code.id, place, message)
+        # Not by what the template made of the line: what a loop repeats is one mistake.
+        key = (code.id, place.line if place else 0, place.start if place else 0, message)
         if key in self._found or self.leaves_out(code):
             return
         self._room[code.id] = self._room.get(code.id, _MOST) - 1 - (len(place.text) // _LONG_LINE if place else 0)

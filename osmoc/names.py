@@ -10,6 +10,14 @@ NAME: Final = re.compile(r"[a-zA-Z]([a-zA-Z0-9_-]*[a-zA-Z0-9])?")
 LABEL_VALUE: Final = re.compile(r"[A-Za-z0-9]([-_.A-Za-z0-9]{0,61}[A-Za-z0-9])?")
 _DNS_LABEL: Final = "[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"
 LABEL_KEY: Final = re.compile(rf"(?:(?=[^/]{{1,253}}/){_DNS_LABEL}(?:\.{_DNS_LABEL})*/)?{LABEL_VALUE.pattern}")
+_OWNED_LABELS: Final = (
+    "osmo.",
+    "workflows.argoproj.io/",
+    "batch.kubernetes.io/",
+    "kai.scheduler/",
+    "runai/",
+    "kueue.x-k8s.io/",
+)
 # What Kubernetes takes for a variable, which is more than a shell can name.
 VARIABLE: Final = re.compile(r"[-._a-zA-Z][-._a-zA-Z0-9]*")
 SECRET_KEY: Final = re.compile(r"[-._a-zA-Z0-9]{1,253}")
@@ -20,6 +28,11 @@ SAFE_PATH: Final = re.compile(rf"/[A-Za-z0-9._@%+=,~ /-]{{0,{LONGEST_PATH - 1}}}
 
 LONGEST_NAME: Final = 64
 LONGEST_LABEL: Final = 63
+
+
+def is_owned_label(key: str) -> bool:
+    """Whether a label is the system's, a scheduler's or a controller's to set."""
+    return key.startswith(_OWNED_LABELS) or key == "app.kubernetes.io/managed-by"
 
 
 @lru_cache(1 << 14)

@@ -3,20 +3,21 @@
 text -> sections -> rendered text -> tree -> Workflow (spec) -> Graph -> Plan -> manifests
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any, Final, Literal
 
 from osmoc import __version__, codes, document
-from osmoc.decisions import Cluster, Decisions
+from osmoc.decisions import Cluster, Decisions, Local
 from osmoc.diagnostics import Diagnostic, Diagnostics
 from osmoc.emit.argo import emit_argo
 from osmoc.emit.jobs import emit_jobs
+from osmoc.emit.manifests import Manifest
 from osmoc.emit.node_ids import find_clash
-from osmoc.emit.objects import Manifest, TooLarge
+from osmoc.emit.objects import TooLarge
+from osmoc.emit.write import json_lines
 from osmoc.graph import Graph
 from osmoc.names import fit, kubernetes_name
 from osmoc.passes.bind_values import bind_values
@@ -27,11 +28,13 @@ from osmoc.passes.check_environment import check_environment
 from osmoc.passes.check_exit_actions import check_exit_actions
 from osmoc.passes.check_groups import check_groups
 from osmoc.passes.check_labels import check_labels
+from osmoc.passes.check_local import check_local
 from osmoc.passes.check_names import check_names
 from osmoc.passes.check_order import check_order
 from osmoc.passes.check_paths import check_paths
 from osmoc.passes.check_references import check_references
 from osmoc.passes.check_resources import check_resources
+from osmoc.passes.check_target import check_target
 from osmoc.passes.check_tokens import check_tokens
 from osmoc.passes.check_writers import check_writers
 from osmoc.passes.choose_pool import choose_pool
@@ -46,7 +49,7 @@ from osmoc.passes.render_template import Renderer, render_template
 from osmoc.passes.resolve_secrets import resolve_secrets
 from osmoc.passes.split_sections import split_sections
 from osmoc.passes.write_documents import write_documents
-from osmoc.plan import Plan
+from osmoc.plan import Plan, Target
 from osmoc.profile import Profile
 from osmoc.rendered import Rendered
 from osmoc.sections import WORKFLOW
@@ -67,7 +70,8 @@ class Options:
     set_string: Mapping[str, str] = field(default_factory=dict)
     set_env: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
-    target: Literal["argo", "jobs"] | None = None
+    target: Target | None = None
+    local: Local | None = None
     pool: str = ""
     priority: Literal["", "HIGH", "NORMAL", "LOW"] = ""
     workflow_id: str = ""
@@ -183,7 +187,10 @@ def _lower(written: Written, profile: Profile | None, found: Diagnostics) -> Gra
 
 def _plan(graph: Graph, profile: Profile | None, options: Options, tree: Tree, found: Diagnostics) -> Plan | None:
     """Graph to plan; None if the profile does not allow it."""
-    cluster = choose_pool(graph, profile, options.target, options.pool, options.priority, tree, found)
+    cluster = choose_pool(graph, profile, options.target, options.pool, options.priority, tree, found, options.labels)
+    if options.local:
+        cluster = replace(cluster, local=options.local)
+        check_local(graph, options.local, tree, found)
     decisions = Decisions(
         graph=graph,
         cluster=cluster,
@@ -200,6 +207,7 @@ def _plan(graph: Graph, profile: Profile | None, options: Options, tree: Tree, f
         return None
     documented = write_documents(decisions, workflow_id, draft)
     plan = make_plan(decisions, documented, workflow_id, __version__, tree, found)
+    check_target(graph, plan, tree, found)
     if draft is None:
         _check_clash(plan, found)
     for need in plan.requirements:
@@ -237,14 +245,16 @@ def _identify(draft: Plan, cluster: Cluster, found: Diagnostics) -> str:
     stem = draft.workflow_id.removesuffix("-00000000")
     profile = "{}" if cluster.is_open else cluster.profile.model_dump_json(exclude_defaults=True)
     digest = sha256(f"{document.VERSION} {profile}".encode())
-    for manifest in _manifests(draft, found):
-        digest.update(json.dumps(manifest).encode())
+    for line in json_lines(_manifests(draft, found)):
+        digest.update(line.encode())
     while draft.target == "argo" and find_clash(draft, f"{stem}-{digest.hexdigest()[:8]}"):
         digest.update(b"another id, please")
     return f"{stem}-{digest.hexdigest()[:8]}"
 
 
 def _manifests(plan: Plan, found: Diagnostics) -> Sequence[Manifest]:
+    if plan.target == "local":
+        return ()
     try:
         return emit_argo(plan) if plan.target == "argo" else emit_jobs(plan)
     except TooLarge as error:

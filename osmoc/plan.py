@@ -13,6 +13,8 @@ from osmoc import document, graph
 from osmoc.profile import Profile
 from osmoc.yamltree import Path
 
+Target = Literal["argo", "jobs", "local"]
+
 
 @dataclass(frozen=True, slots=True)
 class TopologyTerm:
@@ -150,7 +152,7 @@ class Plan:
 
     workflow_id: str
     name: str
-    target: Literal["argo", "jobs"]
+    target: Target
     profile: Profile
     groups: Mapping[str, Group]
     shards: tuple[tuple[Task, ...], ...]

@@ -44,13 +44,14 @@ def _is_json(value: object) -> bool:
 
 
 def _word(value: Any) -> Any:
-    """YAML takes `off` for a boolean."""
+    """YAML takes `off` for a boolean, and `1.30` for 1.3."""
     return value.text if isinstance(value, Scalar) else value
 
 
 Manifest = Annotated[dict[str, Any], BeforeValidator(unwrapped)]
 Host = Annotated[Text, AfterValidator(str.lower)]
 Mode = Annotated[Literal["off", "warn", "enforce"], BeforeValidator(_word)]
+VersionText = Annotated[Text, BeforeValidator(_word)]
 
 
 class Images(Model):
@@ -217,19 +218,23 @@ class Retention(Model):
 
 
 class LabelPolicy(Model):
-    """What a label of a workflow must be. `off` and `warn` let everything pass."""
+    """What a label of a workflow must be. `off` lets everything pass, `warn` with a warning."""
 
     mode: Mode = "enforce"
     allow_list: tuple[Text, ...] = Field((), description="Its values; any if empty.")
-    assert_message: Text = Field("", description="Added to what is said, such as where the values are listed.")
+    assert_message: Text = Field(
+        "", description="Added to what is said, such as where the values are listed; one line."
+    )
 
 
 class Profile(Model):
     """What a cluster is and offers."""
 
     target: Literal["argo", "jobs"] = "argo"
-    kubernetes: Text = Field("1.33", description="Version of the cluster, at least 1.29.")
-    argo: Text = Field("4.1", description="Version of Argo Workflows.")
+    kubernetes: VersionText = Field("1.33", description="Version of the cluster, at least 1.29.")
+    argo: VersionText = Field(
+        "4.1", description="Version of Argo Workflows, at least 3.6; queue timeouts need 4.1.", examples=["v4.1.2"]
+    )
     namespace: Text = Field("", description="Written into the manifests; left to `kubectl -n` if empty.")
     cluster_domain: Text = Field("", description="With `namespace`: host names are written in full.")
     images: Images = Images.default()
@@ -244,6 +249,7 @@ class Profile(Model):
     resource_validations: dict[Text, tuple[Validation, ...]] = {}
     priorities: dict[Text, Text] = Field({}, description="HIGH, NORMAL, LOW to a PriorityClass.")
     labels: dict[Text, LabelPolicy] = {}
+    label_prefix: Text = Field("", description="Put before the keys of a workflow's labels, such as `example.com/`.")
     max_tasks: Count = Field(0, description="Most tasks of a workflow; 0 is no limit.")
     retries: Retries = Retries.default()
     timeouts: Timeouts = Timeouts.default()

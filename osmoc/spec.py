@@ -167,7 +167,7 @@ class Task(Model):
     outputs: tuple[Output, ...] = Field((), description="Where `{{output}}` goes when the command has ended.")
     files: tuple[File, ...] = Field((), description="Files to be put into the container.")
     resource: Text = Field("default", description="A name in `resources` of the workflow.")
-    resources: Resource | None = Field(None, description="Ignored: name an entry with `resource`.")
+    resources: Resource = Field(Resource.default(), description="Ignored: name an entry with `resource`.")
     exit_actions: dict[Text, ExitCodes] = Field(
         {}, alias="exitActions", description="COMPLETE, FAIL or RESCHEDULE to exit codes; the first match counts."
     )

@@ -134,7 +134,8 @@ def report_fault(problem: Any, paths: Paths, tree: Tree, found: Diagnostics) -> 
     elif kind == "extra_forbidden":
         _unknown_key(path, _value_at(paths.plain, path[1:-1]), tree, found)
     elif kind == "missing":
-        found.report(codes.MISSING_KEY, tree.key(path[:-1]), f"{_described(path[:-1])} has no `{path[-1]}`")
+        if not _is_misspelt(path, value):
+            found.report(codes.MISSING_KEY, tree.key(path[:-1]), f"{_described(path[:-1])} has no `{path[-1]}`")
     elif kind in ("union_tag_not_found", "union_tag_invalid"):
         _wrong_kind(path, value, tree, found)
     elif kind in _SHAPES:
@@ -178,6 +179,15 @@ def _unknown_key(path: Path, holder: Any, tree: Tree, found: Diagnostics) -> Non
     # Where the key is known, a long list of keys would only hide it.
     help = hint if hint and len(allowed) > 12 else advice(hint, f"keys: {listed(allowed, 30)}")
     found.report(codes.UNKNOWN_KEY, tree.key(path), f"`{key}` is not a key of {_described(path[:-1])}", help=help)
+
+
+def _is_misspelt(path: Path, holder: Any) -> bool:
+    """Whether a key is missing because another one, which is reported, was meant to be it."""
+    if not isinstance(holder, dict):
+        return False
+    allowed = sorted(field.alias or name for name, field in _part(path[:-1], holder)[1].model_fields.items())
+    unknown = [key for key in holder if isinstance(key, str) and key not in allowed]
+    return any(f"`{path[-1]}`" in did_you_mean(key, allowed) for key in unknown)
 
 
 def _wrong_kind(path: Path, value: Any, tree: Tree, found: Diagnostics) -> None:
@@ -244,10 +254,10 @@ def _part(path: Path, holder: Any) -> tuple[str, type[BaseModel]]:
 
 
 def _described(path: Path) -> str:
-    """`the workflow`, `a task`, `the resource `default``."""
+    """`the workflow`, `a task`. No names: a value that several parts share by an alias has one finding."""
     names = [step for step in path if isinstance(step, str)]
     if len(names) >= 2 and names[-2] == "resources":
-        return f"the resource `{names[-1]}`"
+        return "a resource"
     part = _PARTS[names[-1]][0] if names[-1] in _PARTS else names[-1]
     if part in ("workflow", "timeout"):
         return f"the {part}"

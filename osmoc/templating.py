@@ -19,6 +19,7 @@ from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
 from jinja2.sandbox import SandboxedEnvironment
 
+from osmoc.guessed_origin import guessed_origin
 from osmoc.rendered import Fault, FaultKind, Rendered
 
 __all__ = ["Fault", "FaultKind", "Rendered", "render"]
@@ -48,7 +49,9 @@ def render(text: str, values: Mapping[str, Any]) -> Rendered:
     except Exception as error:  # a template can raise whatever Python can
         message = _ADDRESS.sub("", str(error)) or type(error).__name__
         return _failed(*undefined, Fault(FaultKind.RUNTIME, _line_of(error), message))
-    return Rendered(result, _origin(marked, result), used)
+    # A filter that looks at the tags makes of them what it likes.
+    origin = _origin(marked) if _TAG.sub("", marked) == result else guessed_origin(text, result)
+    return Rendered(result, origin, used)
 
 
 def _failed(*faults: Fault) -> Rendered:
@@ -164,9 +167,7 @@ class _LineTags(Extension):
 _TAG: Final = re.compile("\0([0-9]+)\0")
 
 
-def _origin(tagged: str, text: str) -> tuple[int, ...]:
-    if _TAG.sub("", tagged) != text:
-        return ()  # a filter looked at the tags: better no map than a wrong one
+def _origin(tagged: str) -> tuple[int, ...]:
     origin = []
     line = 1
     for tagged_line in tagged.split("\n"):

@@ -55,6 +55,8 @@ def _warn(info: ValidationInfo, code: Code, scalar: Scalar, message: str, help: 
 def _text(value: Any, info: ValidationInfo) -> str:
     if isinstance(value, str):
         return value
+    if isinstance(value, Scalar) and isinstance(value.value, bytes):
+        return _decoded(value.value)
     if not isinstance(value, Scalar) or not isinstance(value.value, bool | int | float):
         help = "put it into quotes" if isinstance(value, Scalar) else ""
         if isinstance(value, dict):
@@ -80,6 +82,14 @@ def _text(value: Any, info: ValidationInfo) -> str:
             f'write "{value.text}" to keep it as it is',
         )
     return text
+
+
+def _decoded(data: bytes) -> str:
+    """What `!!binary` holds."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise fault(codes.WRONG_TYPE, "binary data that is no text", "a file may have `base64: true`") from None
 
 
 def _strict_text(value: Any) -> str:

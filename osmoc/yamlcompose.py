@@ -6,6 +6,7 @@ YAML 1.1 as PyYAML's safe loader reads it, for that is what OSMO reads.
 import re
 from bisect import bisect_left
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final
 
@@ -18,19 +19,50 @@ from osmoc.yamlnodes import TAG, Kind, Node
 
 LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MAX_DEPTH: Final = 64
+# PyYAML itself, with which OSMO reads, takes a quarter of a second for so many characters.
+_MOST_FOR_PYYAML: Final = 1 << 18
+_DISPUTED: Final = re.compile(r"[\t?]")
 _OTHER_BREAK: Final = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
-_KNOWN_TAGS: Final = frozenset(TAG + name for name in ("str", "int", "float", "bool", "null", "map", "seq"))
+# The tags that a node of each kind may have; `!` asks for nothing in particular.
+_SCALAR_TAGS: Final = ("str", "int", "float", "bool", "null", "binary", "timestamp")
+_TAGS: Final = {
+    Kind.SCALAR: frozenset({"", "!", *(TAG + name for name in _SCALAR_TAGS)}),
+    Kind.SEQUENCE: frozenset({"", "!", TAG + "seq"}),
+    Kind.MAPPING: frozenset({"", "!", TAG + "map"}),
+}
 
 
 def compose(text: str, found: Diagnostics) -> Node | None:
     """The node of the one document in `text`; None if it holds none or, reported, is not YAML."""
     try:
-        return _Composer(found).compose(text)
+        return _compose(text, found)
     except yaml.MarkedYAMLError as error:
         found.report(codes.YAML_SYNTAX, _where(error, text), _problem(error), help=_syntax_help(error))
     except yaml.YAMLError as error:
         found.report(codes.YAML_SYNTAX, None, " ".join(str(error).split()))
     return None
+
+
+def _compose(text: str, found: Diagnostics) -> Node | None:
+    try:
+        return _Composer(found).compose(_events(text, LOADER))
+    except (yaml.scanner.ScannerError, yaml.parser.ParserError):
+        # `[a:, b]` is a list to PyYAML, and a fault to libyaml.
+        if len(text) <= _MOST_FOR_PYYAML:
+            with suppress(yaml.YAMLError):
+                return _Composer(found).compose(_events(text, yaml.SafeLoader))
+        raise
+
+
+def refuse_disputed(text: str, found: Diagnostics) -> None:
+    """Report what libyaml takes and PyYAML does not: tabs between values, `?` in plain text within brackets."""
+    if len(text) > _MOST_FOR_PYYAML or not _DISPUTED.search(text):
+        return
+    try:
+        for _ in _events(text, yaml.SafeLoader):
+            pass
+    except yaml.MarkedYAMLError as error:
+        found.report(codes.YAML_SYNTAX, _where(error, text), _problem(error), help=_syntax_help(error))
 
 
 class _Composer:
@@ -44,9 +76,8 @@ class _Composer:
         self._key: Node | None = None
         self._keys: list[Node | None] = []
 
-    def compose(self, text: str) -> Node | None:
-        event: Any  # the stubs know of events without marks; libyaml does not make any
-        for event in _events(text):
+    def compose(self, events: Iterator[Any]) -> Node | None:
+        for event in events:
             if isinstance(event, yaml.ScalarEvent):
                 self._add(self._scalar(event), event.anchor)
             elif isinstance(event, yaml.AliasEvent):
@@ -82,8 +113,7 @@ class _Composer:
             raise _fault(f"nested more than {MAX_DEPTH} deep", event)
         kind = Kind.MAPPING if isinstance(event, yaml.MappingStartEvent) else Kind.SEQUENCE
         node = Node(kind, [], event.tag or "", event)
-        if node.tag and node.tag not in _KNOWN_TAGS:
-            self._found.report(codes.YAML_SYNTAX, node.span, f"unknown YAML tag `{_short(node.tag)}`")
+        self._check_tag(node, node.tag)
         self._add(node, event.anchor)
         self._stack.append(node)
         self._keys.append(self._key)
@@ -97,16 +127,24 @@ class _Composer:
     def _scalar(self, event: Any) -> Node:
         tag = event.tag or (resolve(event.value) if event.implicit[0] else TAG + "str")
         node = Node(Kind.SCALAR, event.value, tag, event)
-        if event.tag and tag not in _KNOWN_TAGS and tag not in (TAG + "timestamp", "!"):
-            self._found.report(codes.YAML_SYNTAX, node.span, f"unknown YAML tag `{_short(tag)}`")
+        self._check_tag(node, event.tag or "")
         if "\0" in node.value:
             self._found.report(codes.CONTROL_CHARACTER, node.span, "a NUL character, which no program can be given")
         return node
 
+    def _check_tag(self, node: Node, tag: str) -> None:
+        if tag in _TAGS[node.kind]:
+            return
+        is_known = any(tag in tags for tags in _TAGS.values())
+        message = (
+            f"the YAML tag `{_short(tag)}` on a {node.kind.value}" if is_known else f"unknown YAML tag `{_short(tag)}`"
+        )
+        self._found.report(codes.YAML_SYNTAX, node.span, message)
 
-def parse_events(text: str) -> Iterator[Any]:
+
+def parse_events(text: str, loader: Any = LOADER) -> Iterator[Any]:
     """As `yaml.parse`, with no step of Python between the events: a fifth of the time of reading a file."""
-    return iter(LOADER(text).get_event, None)
+    return iter(loader(text).get_event, None)
 
 
 def has_other_breaks(text: str) -> bool:
@@ -139,8 +177,8 @@ class _Marks:
         return yaml.Mark(mark.name, mark.index, line, mark.index - start, "", 0)
 
 
-def _events(text: str) -> Iterator[Any]:
-    events = parse_events(text)
+def _events(text: str, loader: Any) -> Iterator[Any]:
+    events = parse_events(text, loader)
     return _placed(events, _Marks(text)) if has_other_breaks(text) else events
 
 
@@ -180,6 +218,10 @@ def _syntax_help(error: yaml.MarkedYAMLError) -> str:
         return "a plain value cannot start with `*`: put it into quotes"
     if "mapping values are not allowed" in problem:
         return "a value that holds `: ` needs quotes"
+    if "'\\t' that cannot start any token" in problem:
+        return "a tab stands where only spaces may"
+    if "but got '?'" in problem:
+        return "text with `?` needs quotes within brackets"
     if "cannot start any token" in problem:
         return "put the value into quotes, and indent with spaces"
     if "did not find expected key" in problem or "block end" in problem or "block collection" in problem:

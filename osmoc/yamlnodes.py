@@ -1,6 +1,7 @@
 """Pieces of YAML that know their place."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
@@ -9,6 +10,8 @@ from typing import Any, Final
 from osmoc.source import Span
 
 TAG: Final = "tag:yaml.org,2002:"
+MERGE: Final = TAG + "merge"
+NULL: Final = TAG + "null"
 
 # What PyYAML calls printable; anything else in a file is refused before it is parsed.
 UNPRINTABLE: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -16,7 +19,7 @@ UNPRINTABLE: Final = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U
 # A place in the plain values: keys and indexes from the root.
 Path = tuple[str | int, ...]
 
-_TYPE_NAMES: Final = {bool: "a boolean", int: "an integer", float: "a number", date: "a date"}
+_TYPE_NAMES: Final = {bool: "a boolean", int: "an integer", float: "a number", date: "a date", bytes: "binary data"}
 
 
 class Kind(Enum):
@@ -58,3 +61,11 @@ class Scalar:
     @property
     def type_name(self) -> str:
         return _TYPE_NAMES.get(type(self.value), "a date")
+
+
+def merged_into(mapping: Node) -> Iterator[Node]:
+    """The mappings that stand behind the `<<` of a mapping, the one that counts first."""
+    for key, value in mapping.value:
+        if key.tag == MERGE:
+            sources = value.value if value.kind is Kind.SEQUENCE else [value]
+            yield from (source for source in sources if source.kind is Kind.MAPPING)

@@ -11,11 +11,10 @@ import yaml
 from osmoc.diagnostics import Diagnostics
 from osmoc.source import Source
 from osmoc.yamlcompose import MAX_DEPTH, has_other_breaks, parse_events, resolve
-from osmoc.yamlnodes import TAG, Kind, Node
+from osmoc.yamlnodes import MERGE, TAG, Kind, Node
 from osmoc.yamlvalues import Reader
 
 _STRING: Final = TAG + "str"
-_MERGE: Final = TAG + "merge"
 
 
 def read_simple(text: str) -> dict[str, Any] | None:
@@ -78,6 +77,6 @@ def _scalar(event: Any, reader: Reader) -> Any:
     tag = resolve(value) if event.implicit[0] else _STRING
     if tag == _STRING:
         return value
-    if tag == _MERGE:
+    if tag == MERGE:
         raise _NotSimpleError
     return reader.of(Node(Kind.SCALAR, value, tag, event))

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from osmoc.diagnostics import Diagnostics
 from osmoc.source import Source, Span
-from osmoc.yamlcompose import compose
-from osmoc.yamlnodes import Kind, Node, Path, Scalar
+from osmoc.yamlcompose import compose, refuse_disputed
+from osmoc.yamlnodes import NULL, Kind, Node, Path, Scalar, merged_into
 from osmoc.yamlsimple import read_simple
 from osmoc.yamlvalues import plain_values
 
@@ -35,6 +35,10 @@ class Tree:
         self.plain = plain
         self._text = text
         self._pairs: dict[int, dict[str, tuple[Node, Node]]] = {}  # of large mappings, by key
+
+    def refuse_disputed(self, found: Diagnostics) -> None:
+        """Report what other readers would take, but not PyYAML: workflows are to be read by OSMO as well."""
+        refuse_disputed(self._text, found)
 
     @cached_property
     def root(self) -> Node:
@@ -95,12 +99,31 @@ class Tree:
         return node, key
 
     def _pair(self, mapping: Node, key: str) -> tuple[Node, Node] | None:
-        """The last of equal keys is the one that counts, so it is the one to look at."""
+        """The last of equal keys is the one that counts, so it is the one to look at; else what `<<` merges in."""
         if len(mapping.value) <= _SMALL:
-            return next((pair for pair in reversed(mapping.value) if pair[0].value == key), None)
-        if id(mapping) not in self._pairs:
-            self._pairs[id(mapping)] = {pair[0].value: pair for pair in mapping.value if pair[0].kind is Kind.SCALAR}
-        return self._pairs[id(mapping)].get(key)
+            pair = next((pair for pair in reversed(mapping.value) if pair[0].value == key), None)
+        else:
+            if id(mapping) not in self._pairs:
+                pairs = {pair[0].value: pair for pair in mapping.value if pair[0].kind is Kind.SCALAR}
+                self._pairs[id(mapping)] = pairs
+            pair = self._pairs[id(mapping)].get(key)
+        if pair is None and key == "None":  # as a path spells the key `null`, or `~`, or none
+            pair = next((pair for pair in mapping.value if pair[0].tag == NULL), None)
+        return pair or self._merged_pair(mapping, key)
+
+    def _merged_pair(self, mapping: Node, key: str) -> tuple[Node, Node] | None:
+        seen, sources = {id(mapping)}, list(merged_into(mapping))
+        while sources:
+            source = sources.pop(0)
+            if id(source) in seen:
+                continue
+            seen.add(id(source))
+            pairs: list[tuple[Node, Node]] = source.value
+            pair = next((pair for pair in reversed(pairs) if pair[0].value == key), None)
+            if pair:
+                return pair
+            sources[:0] = merged_into(source)
+        return None
 
 
 def _first(node: Node) -> Node:

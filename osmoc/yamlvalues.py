@@ -10,9 +10,11 @@ import yaml
 
 from osmoc import codes
 from osmoc.diagnostics import Diagnostics
-from osmoc.yamlnodes import TAG, Kind, Node, Scalar
+from osmoc.yamlnodes import MERGE, NULL, TAG, Kind, Node, Scalar
 
 _MAX_DIGITS: Final = 100
+# A bare `=`, and `<<` where it is no key.
+_RESERVED: Final = (TAG + "value", MERGE)
 # What aliases may add to a document: collections that are read once more, characters of scalars.
 _MOST_SHARED: Final = 10_000
 _MOST_REPEATED: Final = 1 << 20
@@ -100,12 +102,12 @@ class Reader:
     def _merged(self, node: Node) -> Iterator[tuple[Node, Node]]:
         """The pairs of a mapping, those merged with `<<` where nothing else gives the key."""
         pairs: list[tuple[Node, Node]] = node.value
-        if not any(key.tag == TAG + "merge" for key, _ in pairs):
+        if not any(key.tag == MERGE for key, _ in pairs):
             yield from pairs
             return
         own = {key.value for key, _ in pairs if key.kind is Kind.SCALAR}
         for key, value in pairs:
-            if key.tag != TAG + "merge":
+            if key.tag != MERGE:
                 yield key, value
                 continue
             sources = value.value if value.kind is Kind.SEQUENCE else [value]
@@ -113,7 +115,9 @@ class Reader:
                 if source.kind is not Kind.MAPPING:
                     self._found.report(codes.YAML_SYNTAX, key.span, "not valid YAML: `<<` merges mappings only")
                     continue
-                for pair in self._merged(source) if self._enter(source) else ():
+                if self.exhausted or not self._enter(source):
+                    continue
+                for pair in self._merged(source):
                     name = pair[0].value if pair[0].kind is Kind.SCALAR else ""
                     if name not in own:
                         own.add(name)
@@ -125,9 +129,13 @@ class Reader:
         if self._budget < 0:
             self._exhaust(node)
             return None
-        if node.tag == TAG + "str" or node.tag in ("!", TAG + "value", TAG + "merge"):
+        if node.tag in (TAG + "str", "!"):
             return node.value
-        if node.tag == TAG + "null":
+        if node.tag in _RESERVED:
+            message = f"not valid YAML: `{node.value}` stands for more than itself"
+            self._found.report(codes.YAML_SYNTAX, node.span, message, help=f'write "{node.value}"')
+            return node.value
+        if node.tag == NULL:
             return None
         if len(node.value) > _MAX_DIGITS:
             self._found.report(codes.TOO_LARGE, node.span, f"a number of {len(node.value)} characters")

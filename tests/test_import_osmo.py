@@ -210,6 +210,7 @@ labels:
     assert_message: see the wiki
   cost:
     mode: "off"
+label_prefix: example.com/
 max_tasks: 100
 retries:
   reschedule: 2
@@ -326,7 +327,6 @@ def test_remarks_name_file_place_and_kind() -> None:
         "`images.prefix`",
         "workflow.json: backend_images.credential: to do: make the Secret `osmo-registry` of type "
         "kubernetes.io/dockerconfigjson for `nvcr.io`; the login that stands here was not copied",
-        "workflow.json: labels_config: left out: `pod_label_prefix`: labels are written as the workflow has them",
         "workflow.json: left out: `max_log_lines`, `workflow_alerts`: only OSMO's service needs this",
         "dataset.json: buckets.main: to do: without a credential of its own, that of `storage` is used: name another "
         "Secret with `secret`",

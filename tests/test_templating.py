@@ -65,15 +65,21 @@ def test_an_object_prints_without_its_address(text: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("text", "expected", "origin"),
     [
-        ("{% set y %}a\nb{% endset %}\n{{ y | length }}\n", "\n3\n"),
-        ("{% filter indent %}\na\n\nb\n{% endfilter %}", "\n    a\n\n    b\n"),
+        ("{% set y %}a\nb{% endset %}\n{{ y | length }}\n", "\n3\n", (0, 0, 0)),
+        ("{% filter indent %}\na\n\nb\n{% endfilter %}", "\n    a\n\n    b\n", (0, 2, 0, 4, 0)),
+        ("{% filter trim %}\nkey: {{ 5 }}\n{% endfilter %}\nkey: 7\na\n", "key: 5\nkey: 7\na\n", (2, 4, 5, 0)),
+        ("{% filter trim %}\n{% for n in [1, 2] %}\n- {{ n }}: word\n  a\n{% endfor %}\n{% endfilter %}\nend",
+         "- 1: word\n  a\n\n- 2: word\n  a\nend", (3, 4, 0, 3, 4, 7)),
     ],
-)
-def test_a_template_that_sees_the_tags_loses_the_map_and_nothing_else(text: str, expected: str) -> None:
+)  # fmt: skip
+def test_a_template_that_sees_the_tags_has_a_map_of_what_lines_look_like(
+    text: str, expected: str, origin: tuple[int, ...]
+) -> None:
+    """What is like no line of the template is of no line: better than a wrong one."""
     rendered = render(text, {})
-    assert rendered.text == expected and rendered.origin == ()
+    assert rendered.text == expected and rendered.origin == origin
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def test_plain_scalars_resolve_as_in_pyyaml(text: str) -> None:
     try:
         expected = load(f"a: {text}\nb: 1")
     except yaml.YAMLError:
-        assert text == "=" or findings[0][0] == "E003"  # which is text to us, as in YAML 1.2
+        assert findings[0][0] == "E003"
         return
     assert tree is not None and repr(values(tree.plain)) == repr(expected)
 
@@ -173,6 +173,7 @@ def test_text_is_read_as_by_pyyaml_or_refused_as_by_pyyaml(text: str) -> None:
         ("a: &x value\nb: *x\n", ("b",), (1, "&x value")),  # of an alias what it stands for
         ("a: 1\na: 2\n", ("a",), (2, "2")),  # of two keys the one that counts
         ("a: 1\n", ("a", "b", "c"), (1, "1")),  # of what is not there what comes next to it
+        ("a: 1\n~: {b: 2}\n", ("None", "b"), (2, "2")),  # of a key that is none
         ("ä: é\n", ("ä",), (1, "é")),
         ("a:\n  - - x\n    - y\n", ("a", 0, 1), (3, "y")),
     ],
@@ -223,10 +224,20 @@ def test_lines(text: str, path: tuple[str | int, ...], expected: tuple[int, int]
         ("a: @b\n", [("E003", 1)]),
         ("a: *b\n", [("E003", 1)]),
         ("a: &x [*x]\n", [("E003", 1)]),
+        ("a: &x {<<: [*x, *x]}\n", [("E003", 1)]),
+        ("a: &x {<<: {<<: [*x, *x], b: 1}, c: 2}\n", [("E003", 1)]),
         ("a: !!python/object:os.system x\n", [("E003", 1)]),
         ("a: !mine x\n", [("E003", 1)]),
         ("a: !!int x\n", [("E003", 1)]),
         ("a: !!str 1\n", []),
+        ("a: !!binary aGk=\n", []),
+        ("a: !!binary é\n", [("E003", 1)]),
+        ("a: !!str [b]\n", [("E003", 1)]),
+        ("a: !!map x\n", [("E003", 1)]),
+        ("a: ! [b]\n", []),
+        ("a: =\n", [("E003", 1)]),
+        ("a: [<<]\n", [("E003", 1)]),
+        ("a: [b:, c]\n", []),  # libyaml refuses it, PyYAML reads it
         ("a: 2024-13-45\n", [("E003", 1)]),
         ("? [a]\n: 1\n", [("E003", 1)]),
         ("{{ a }}: 1\n", [("E003", 1), ("E003", 1)]),
@@ -245,6 +256,25 @@ def test_what_is_reported(text: str, findings: list[tuple[str, int]]) -> None:
 def test_merge_keys_give_way_to_what_stands_there() -> None:
     text = "base: &b {x: 1, y: 2}\nmore: &m {y: 3, z: 4}\nall:\n  x: 0\n  <<: [*b, *m]\n"
     assert values(tree_of(text).plain)["all"] == load(text)["all"] == {"x": 0, "y": 2, "z": 4}
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        (("all", "x"), (4, "0")),
+        (("all", "y"), (1, "2")),
+        (("all", "z"), (2, "4")),
+        (("all", "w", "v"), (2, "5")),
+        (("all", "deep"), (2, "6")),
+        (("all", "missing"), (3, "all")),
+    ],
+)
+def test_places_of_what_is_merged_in_are_at_the_anchor(path: tuple[str | int, ...], expected: tuple[int, str]) -> None:
+    """So what is wrong there is found once, however often it is merged."""
+    text = "base: &b {x: 1, y: 2}\nmore: &m {y: 3, z: 4, w: {v: 5}, <<: {deep: 6}}\nall:\n  x: 0\n  <<: [*b, *m]\n"
+    tree = tree_of(text)
+    span = tree.span(path)
+    assert (span.line, at(text, span)) == expected
 
 
 def test_nesting_ends_at_64() -> None:

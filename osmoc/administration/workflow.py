@@ -18,12 +18,15 @@ _SERVICE: Final = (
 
 def convert_workflow(fields: Fields) -> dict[str, Any]:
     storage = _storage(fields.below("workflow_data"))
+    labels = fields.below("labels_config")
+    prefix = labels.text("pod_label_prefix")
     fields.leave_out("logs lie in `storage`, beside the outputs", "workflow_log")
     fields.leave_out("there are no apps", "workflow_app")
     profile = {
         "storage": storage,
         "registries": _images(fields.below("backend_images")),
-        "labels": _labels(fields.below("labels_config")),
+        "labels": _labels(labels),
+        **({"label_prefix": prefix} if prefix else {}),
         "max_tasks": fields.number("max_num_tasks"),
         "retries": _retries(fields),
         "timeouts": essential(
@@ -102,9 +105,6 @@ def _labels(fields: Fields) -> dict[str, Any]:
             "assert_message": item.text("assert_message"),
         }
         policies[item.text("key")] = essential(LabelPolicy, policy)
-        if mode == "warn":
-            item.remarks.make(Kind.CHANGED, item.where, "`warn` lets every value pass, and says nothing yet")
         item.end()
-    fields.leave_out("labels are written as the workflow has them", "pod_label_prefix")
     fields.end()
     return policies

@@ -11,9 +11,13 @@ from osmoc import __version__
 _COMMANDS: Final = {
     "check": "Validate workflows and print what is wrong with them.",
     "compile": "Write the manifests of a workflow.",
+    "run": "Run a workflow on this machine, without a cluster.",
+    "status": "Print the state of runs on this machine.",
+    "logs": "Print what the tasks of a run wrote.",
     "graph": "Draw the graph of a workflow.",
     "explain": "Explain a finding by its code.",
     "schema": "Print the JSON Schema of workflows, profiles or task documents.",
+    "dataset": "Work with datasets: list, upload, download, tag, delete, verify.",
     "profile": "Check, show or import the description of a cluster.",
     "bootstrap": "Print the objects that a namespace needs once.",
     "init": "Write a first workflow.",

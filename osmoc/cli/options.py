@@ -65,9 +65,25 @@ class Given:
 
 def workflow_options(function: _Function) -> _Function:
     """Adds them, as keyword arguments that `given` gathers."""
-    options = [
-        click.option("--profile", metavar="FILE", help="What the cluster offers. [OSMOC_PROFILE, else ./osmoc.yaml]"),
+    options = _shared_options()
+    options.insert(
+        1,
         click.option("--target", type=click.Choice(["argo", "jobs"]), help="Argo, or plain Jobs. [profile, else argo]"),
+    )
+    options.insert(
+        -2, click.option("--id", "workflow_id", default="", help="The workflow id. [name and a digest of the result]")
+    )
+    return _added(options, function)
+
+
+def run_options(function: _Function) -> _Function:
+    """The same for a run on this machine, which is its own target and counts its ids."""
+    return _added(_shared_options(), function)
+
+
+def _shared_options() -> list[Callable[[Any], Any]]:
+    return [
+        click.option("--profile", metavar="FILE", help="What the cluster offers. [OSMOC_PROFILE, else ./osmoc.yaml]"),
         click.option(
             "--set", "set_", type=_Assignments(), multiple=True, help="A template value; numbers are numbers."
         ),
@@ -81,10 +97,12 @@ def workflow_options(function: _Function) -> _Function:
             default=None,
             help="The priority in the pool.",
         ),
-        click.option("--id", "workflow_id", default="", help="The workflow id. [name and a digest of the result]"),
         click.option("--strict", is_flag=True, help="Take warnings for errors."),
         click.option("--ignore", multiple=True, metavar="CODE", help="Silence a warning or note, such as W328."),
     ]
+
+
+def _added(options: Sequence[Callable[[Any], Any]], function: _Function) -> _Function:
     for option in reversed(options):
         function = option(function)
     return function

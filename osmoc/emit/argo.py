@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+from osmoc.emit.manifests import Manifest, Manifests
 from osmoc.emit.objects import (
-    Manifest,
     TooLarge,
     config_map_name,
     driver_objects,
@@ -73,9 +73,9 @@ class _Leaf:
     names_group: bool
 
 
-def emit_argo(plan: Plan) -> list[Manifest]:
+def emit_argo(plan: Plan) -> Manifests:
     """Raises: TooLarge."""
-    return [*task_config_maps(plan), *group_objects(plan), _workflow(plan), *driver_objects(plan)]
+    return Manifests([*task_config_maps(plan), *group_objects(plan), _workflow(plan), *driver_objects(plan)])
 
 
 def _workflow(plan: Plan) -> Manifest:

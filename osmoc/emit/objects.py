@@ -1,39 +1,16 @@
 """Objects that both targets have: ConfigMaps of documents and files, Services, NetworkPolicies, the driver."""
 
 import base64
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 
+from osmoc.emit.manifests import Manifest
 from osmoc.emit.pod import EXECUTOR_ACCOUNT, GROUP_KEY, MANAGED_BY, RESTRICTED, TASK_ACCOUNT, pull_secrets
 from osmoc.plan import Group, Plan, Task
-
-Manifest = dict[str, Any]
 
 # Where the driver finds its plan; the state it leaves for `osmoc status`.
 _PLAN_KEY: Final = "plan.json"
 _PLAN_BYTES: Final = 1000 * 1024
-
-
-class Manifests(Sequence[Manifest]):
-    """The objects of a run. Functions among them are called when they are read: thousands of Jobs are large."""
-
-    def __init__(self, parts: Sequence[Manifest | Callable[[], Manifest]]) -> None:
-        self._parts = parts
-
-    def __getitem__(self, index: Any) -> Any:
-        part = self._parts[index]
-        if isinstance(part, Sequence):
-            return Manifests(part)
-        return part() if callable(part) else part
-
-    def __len__(self) -> int:
-        return len(self._parts)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and list(self) == list(other)
-
-    def __repr__(self) -> str:
-        return repr(list(self))
 
 
 class TooLarge(Exception):

@@ -6,13 +6,17 @@ a string stands bare only where none can touch it, and is a JSON string otherwis
 version. Text of several lines is a literal block: people review the scripts and documents inside.
 """
 
+import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import count
 from json.encoder import encode_basestring
 from math import isfinite
 from reprlib import repr as shortened
-from typing import Any
+from typing import Any, NamedTuple
+
+from osmoc.emit.manifests import BLANKS, Filled, Form, Manifests
 
 # Begins with a letter, `/`, `-x` or `--x`: no number, no date. A space or colon stands only between two other
 # characters: no comment (` #`), no key (`: `).
@@ -34,10 +38,15 @@ def to_yaml(objects: Sequence[Mapping[str, Any]]) -> str:
     return "".join(yaml_stream(objects))
 
 
-def yaml_stream(objects: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def yaml_stream(objects: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """What `to_yaml` joins: a large result need not be in memory as one text."""
-    for n, manifest in enumerate(objects):
-        yield ("---\n" if n else "") + document(manifest)
+    for n, text in enumerate(_written(objects, document, _line)):
+        yield ("---\n" if n else "") + text
+
+
+def json_lines(objects: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Each object as JSON in ASCII, on one line: what an id is the digest of."""
+    return _written(objects, json.dumps, json.dumps)
 
 
 def document(manifest: Mapping[str, Any]) -> str:
@@ -59,6 +68,59 @@ def to_json(objects: Sequence[Mapping[str, Any]]) -> str:
     items = [dict(one) for one in objects]
     top = items[0] if len(items) == 1 else {"apiVersion": "v1", "kind": "List", "items": items}
     return _json(top, "\n") + "\n"
+
+
+def _written(
+    objects: Sequence[Mapping[str, Any]], write: Callable[[Any], str], write_text: Callable[[str], str]
+) -> Iterator[str]:
+    """Each object by `write`; of those of one form only the texts that hold names, by `write_text`."""
+    cuts: dict[Form, _Cut] = {}
+    for part in objects.parts if isinstance(objects, Manifests) else objects:
+        if isinstance(part, Filled):
+            if part.form not in cuts:
+                cuts[part.form] = _cut(part.form, write, write_text)
+            yield cuts[part.form].filled(part, write_text)
+        else:
+            yield write(part)
+
+
+class _Cut(NamedTuple):
+    """A written form, cut where texts with blanks stand: `between` them, and each of them by its number in `texts`."""
+
+    between: tuple[str, ...]
+    texts: tuple[str, ...]
+    order: tuple[int, ...]
+
+    def filled(self, part: Filled, write_text: Callable[[str], str]) -> str:
+        texts = [write_text(part.fill(text)) for text in self.texts]
+        pieces = [self.between[0]]
+        for number, fixed in zip(self.order, self.between[1:], strict=True):
+            pieces.append(texts[number])
+            pieces.append(fixed)
+        return "".join(pieces)
+
+
+def _cut(form: Form, write: Callable[[Any], str], write_text: Callable[[str], str]) -> _Cut:
+    plain = json.dumps(form.manifest)
+    placeholder = next(word for word in map("blank-{}".format, count()) if word not in plain)
+    texts: list[str] = []
+    written = write(_replaced(form.manifest, placeholder, texts))
+    numbers = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+    return _Cut(tuple(written.split(write_text(placeholder))), tuple(numbers), tuple(numbers[text] for text in texts))
+
+
+def _replaced(value: Any, placeholder: str, texts: list[str]) -> Any:
+    """`placeholder` for every text with a blank, which goes to `texts` in the order of writing."""
+    match value:
+        case str() if any(character in BLANKS for character in value):
+            texts.append(value)
+            return placeholder
+        case dict():
+            return {key: _replaced(item, placeholder, texts) for key, item in value.items()}
+        case list():
+            return [_replaced(item, placeholder, texts) for item in value]
+        case _:
+            return value
 
 
 def _write_mapping(mapping: Mapping[str, Any], pad: str, lines: list[str]) -> None:

@@ -42,9 +42,8 @@ def _check_version(section: Section | None, found: Diagnostics) -> None:
 def _defaults(section: Section | None, found: Diagnostics) -> tuple[dict[str, Any], dict[str, int]]:
     if section is None:
         return {}, {}
-    text = "\n".join("" if line.strip() == "---" else line for line in section.text.split("\n"))
     errors_before = found.failed
-    tree = parse(text, found)
+    tree = parse(section.text, found)
     plain = tree.plain.get(DEFAULTS) if tree and isinstance(tree.plain, dict) else None
     if plain is None:
         return {}, {}
@@ -58,6 +57,16 @@ def _defaults(section: Section | None, found: Diagnostics) -> tuple[dict[str, An
             )
         return {}, {}
     assert tree is not None
+    tree.refuse_disputed(found)
+    for key in plain:
+        if not isinstance(key, str):
+            message = f"`{key}` cannot be the name of a default"
+            found.report(
+                codes.BAD_DEFAULTS,
+                tree.key((DEFAULTS, str(key))),
+                message,
+                help="a name is a word that YAML takes for text, such as `epochs`",
+            )
     names = [str(key) for key in plain]
     return {str(key): _value(value) for key, value in plain.items()}, {
         name: tree.key((DEFAULTS, name)).line for name in names

@@ -35,7 +35,7 @@ def _check_ignored(task: Task, where: Path, tree: Tree, found: Diagnostics) -> N
     for field, (key, help) in _WITHOUT_EFFECT.items():
         if field in task.model_fields_set and getattr(task, field) is not None:
             found.report(codes.IGNORED_KEY, tree.key((*where, key)), f"`{key}` of a task has no effect", help=help)
-    if task.cache_size is not None and not _CACHE_SIZE.fullmatch(task.cache_size):
+    if task.cache_size and not _CACHE_SIZE.fullmatch(task.cache_size):
         message = f"`{task.cache_size[:60]}` is neither a size nor a percentage"
         found.report(codes.BAD_SIZE, tree.span((*where, "cacheSize")), message)
 

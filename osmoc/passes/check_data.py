@@ -88,6 +88,11 @@ def _check_name(name: str, path: Path, tree: Tree, found: Diagnostics) -> str | 
         help = "the form is `[bucket/]name[:tag]`, of letters, digits, `-` and `_`"
         found.report(codes.BAD_DATASET, tree.span((*path, "name")), f"`{name[:80]}` is not a dataset", help=help)
         return None
+    for token in tokens_in(name):
+        if token.kind is not TokenKind.WORKFLOW_ID:
+            message = f"`{token.text}` cannot be part of a dataset's name"
+            help = "the name may hold `{{workflow_id}}` alone"
+            found.report(codes.BAD_DATASET, tree.find((*path, "name"), token.text), message, help=help)
     return reference[1]
 
 

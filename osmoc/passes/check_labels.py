@@ -2,12 +2,10 @@
 
 from osmoc import codes
 from osmoc.diagnostics import Diagnostics
-from osmoc.names import LABEL_KEY, LABEL_VALUE
+from osmoc.names import LABEL_KEY, LABEL_VALUE, is_owned_label
 from osmoc.source import Span
 from osmoc.tokens import tokens_in
 from osmoc.written import Written
-
-_OWNED = ("osmo.", "workflows.argoproj.io/", "batch.kubernetes.io/", "kai.scheduler/", "runai/", "kueue.x-k8s.io/")
 
 
 def check_labels(written: Written, found: Diagnostics) -> None:
@@ -28,7 +26,7 @@ def _check(key: str, value: str, at_key: Span | None, at_value: Span | None, fou
     if not LABEL_KEY.fullmatch(key):
         help = "an optional prefix and `/`, then letters, digits, `-`, `_`, `.`, at most 63"
         found.report(codes.BAD_LABEL, at_key, f"`{key[:80]}` cannot be the key of a label{origin}", help=help)
-    elif key.startswith(_OWNED) or key == "app.kubernetes.io/managed-by":
+    elif is_owned_label(key):
         found.report(codes.SYSTEM_LABEL, at_key, f"the label `{key}` belongs to the system{origin}")
     elif key.partition("/")[0].endswith(("kubernetes.io", "k8s.io")) and "/" in key:
         found.report(codes.KUBERNETES_LABEL, at_key, f"the prefix of `{key}` is kept for Kubernetes itself{origin}")

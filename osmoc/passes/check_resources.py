@@ -27,7 +27,7 @@ def _check_resource(resource: Resource, path: Path, tree: Tree, found: Diagnosti
     for key, size in (("memory", resource.memory), ("storage", resource.storage)):
         if size:
             _check_size(size, (*path, key), tree, found)
-    if resource.platform is not None and not _is_label(resource.platform):
+    if resource.platform and not _is_label(resource.platform):
         _report_label(resource.platform, "platform", (*path, "platform"), tree, found)
     for n, node in enumerate(resource.nodes_excluded):
         if not _is_label(node):

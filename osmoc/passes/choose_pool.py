@@ -7,8 +7,8 @@ from osmoc import codes
 from osmoc.decisions import Cluster
 from osmoc.diagnostics import Diagnostics, advice, did_you_mean, listed
 from osmoc.graph import Graph
-from osmoc.names import LABEL_VALUE
-from osmoc.plan import Requirement
+from osmoc.names import LABEL_KEY, LABEL_VALUE
+from osmoc.plan import Requirement, Target
 from osmoc.profile import Pool, Profile
 from osmoc.yamltree import Tree
 
@@ -18,7 +18,7 @@ _UNITS: Final = (("d", 86_400), ("h", 3_600), ("m", 60))
 def choose_pool(
     graph: Graph,
     profile: Profile | None,
-    target: Literal["argo", "jobs"] | None,
+    target: Target | None,
     pool: str,
     priority: str,
     tree: Tree,
@@ -103,11 +103,18 @@ def _check_size(graph: Graph, profile: Profile, found: Diagnostics) -> None:
 def _check_labels(graph: Graph, beside: Mapping[str, str], profile: Profile, tree: Tree, found: Diagnostics) -> None:
     """A policy wants its label to be there, with one of the values that it lists, if it lists any."""
     labels = dict(graph.labels) | dict(beside)
+    for key in labels:
+        whole = profile.label_prefix + key
+        if not LABEL_KEY.fullmatch(whole):
+            at = None if key in beside else tree.key(("workflow", "labels", key))
+            message = f"`{whole}` cannot be the key of a label; the profile puts `{profile.label_prefix}` before it"
+            found.report(codes.BAD_LABEL, at, message)
     for key, policy in profile.labels.items():
         value = labels.get(key)
-        if policy.mode != "enforce" or (value is not None and value in (policy.allow_list or (value,))):
+        if policy.mode == "off" or (value is not None and value in (policy.allow_list or (value,))):
             continue
         allowed = f"one of {listed(policy.allow_list)}" if policy.allow_list else "any value"
         message = f"the profile wants the label `{key}`, with {allowed}"
         at = tree.span(("workflow", "labels", key)) if value is not None and key not in beside else None
-        found.report(codes.LABEL_POLICY, at, message, help=policy.assert_message)
+        code = codes.LABEL_POLICY if policy.mode == "enforce" else codes.LABEL_WANTED
+        found.report(code, at, message, help=policy.assert_message)

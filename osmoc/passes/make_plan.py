@@ -44,19 +44,29 @@ def make_plan(
         profile=cluster.profile,
         groups=groups,
         shards=shards,
-        labels=tuple({**dict(decisions.graph.labels), **decisions.labels}.items()),
+        labels=_labels({**dict(decisions.graph.labels), **decisions.labels}, cluster.profile.label_prefix),
         priority_class=cluster.priority_class,
         init_image=own.init or f"{init_image}:{version}",
         ctrl_image=own.ctrl or f"{ctrl_image}:{version}",
         pull_secrets=pull_secrets,
         driver=_driver(groups, workflow_id, cluster),
-        requirements=(
-            *cluster.requirements,
-            *decisions.places.requirements,
-            *decisions.resolved.requirements,
-            *_pulling(pull_secrets, decisions.resolved),
-            *_bootstrap(groups, cluster),
-        ),
+        requirements=() if cluster.target == "local" else _requirements(decisions, groups, pull_secrets),
+    )
+
+
+def _labels(labels: Mapping[str, str], prefix: str) -> tuple[tuple[str, str], ...]:
+    return tuple((f"{prefix}{key}", value) for key, value in labels.items())
+
+
+def _requirements(
+    decisions: Decisions, groups: Mapping[str, Group], pull_secrets: tuple[str, ...]
+) -> tuple[Requirement, ...]:
+    return (
+        *decisions.cluster.requirements,
+        *decisions.places.requirements,
+        *decisions.resolved.requirements,
+        *_pulling(pull_secrets, decisions.resolved),
+        *_bootstrap(groups, decisions.cluster),
     )
 
 
@@ -102,7 +112,7 @@ def _size(task: Task) -> int:
 def _driver(groups: Mapping[str, Group], workflow_id: str, cluster: Cluster) -> document.DriverPlan | None:
     """Jobs need the driver for their order; Argo where it alone would wait for ever."""
     is_jobs = cluster.target == "jobs"
-    if is_jobs and cluster.profile.driver == "none":
+    if cluster.target == "local" or (is_jobs and cluster.profile.driver == "none"):
         return None
     hangs = any(
         len(group.tasks) > 1 or any(task.shape.retry and group.queue_timeout for task in group.tasks)

@@ -3,6 +3,7 @@
 OSMO renders them as templates once more, so that a script with `{{ x }}` or `${#array[@]}` fails there.
 """
 
+import posixpath
 from collections.abc import Callable, Mapping
 
 from osmoc import codes
@@ -46,6 +47,9 @@ def _read(name: str, path: Path, tree: Tree, found: Diagnostics, read_file: File
     if "\0" in text:
         found.report(codes.CONTROL_CHARACTER, tree.span(path), f"`{name}` holds a NUL character")
         return None
+    if name.startswith("/") or posixpath.normpath(name).startswith("../"):
+        message = f"`{name}` lies outside the folder of the workflow, which does not hold all that it needs then"
+        found.report(codes.OUTSIDE_FOLDER, tree.span(path), message)
     rest = PROTECTED.sub("", text)
     if any(opening in rest for opening in ("{{", "{%", "{#")):
         found.report(

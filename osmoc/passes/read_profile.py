@@ -10,8 +10,9 @@ from pydantic import BaseModel, ValidationError
 from osmoc import codes, images, pod_templates, template_variables, urls
 from osmoc.diagnostics import Diagnostics, advice, did_you_mean, listed
 from osmoc.graph import Action
-from osmoc.names import LABEL_KEY, LABEL_VALUE
+from osmoc.names import LABEL_KEY, LABEL_VALUE, is_owned_label
 from osmoc.profile import Bucket, Platform, Pool, Profile
+from osmoc.versions import OLDEST_ARGO, OLDEST_KUBERNETES, Version, parse_version, shown
 from osmoc.yamltree import Path, Scalar, Tree, parse
 
 _EXPECTED: Final = {
@@ -24,8 +25,6 @@ _EXPECTED: Final = {
 }
 _OBJECT: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-_VERSION: Final = re.compile(r"v?([0-9]{1,4})\.([0-9]{1,4})(\.[0-9]+)?")
-_OLDEST: Final = {"kubernetes": (1, 29), "argo": (0, 0)}
 
 
 def read_profile(found: Diagnostics) -> Profile | None:
@@ -104,7 +103,11 @@ class _Checker:
         for name in profile.priorities:
             if name not in ("HIGH", "NORMAL", "LOW"):
                 self._refuse_key(("priorities", name), f"`{name}` is not a priority: HIGH, NORMAL, LOW")
+        if not LABEL_KEY.fullmatch(f"{profile.label_prefix}x") or is_owned_label(profile.label_prefix):
+            self._refuse(("label_prefix",), f"`{profile.label_prefix[:80]}` cannot begin the key of a label")
         for key, policy in profile.labels.items():
+            if len(policy.assert_message) > 256 or "\n" in policy.assert_message:
+                self._refuse(("labels", key, "assert_message"), "a message of more than a line, or of 256 characters")
             if not LABEL_KEY.fullmatch(key):
                 self._refuse_key(("labels", key), f"`{key}` cannot be a label")
             for n, value in enumerate(policy.allow_list):
@@ -118,13 +121,18 @@ class _Checker:
         self._found.report(codes.PROFILE_SHAPE, self._tree.key(path), message, help=help)
 
     def _check_versions(self) -> None:
-        for key, oldest in _OLDEST.items():
-            text = str(getattr(self._profile, key))
-            match = _VERSION.fullmatch(text)
-            if not match:
-                self._refuse((key,), f"`{text}` is not a version", 'write it in quotes, such as "1.33"')
-            elif (int(match[1]), int(match[2])) < oldest:
-                self._refuse((key,), f"{text} is older than {'.'.join(map(str, oldest))}, the first that will do")
+        profile = self._profile
+        self._check_version("kubernetes", profile.kubernetes, OLDEST_KUBERNETES)
+        # A cluster without Argo has no version of it to be right about.
+        self._check_version("argo", profile.argo, OLDEST_ARGO if profile.target == "argo" else (0, 0))
+
+    def _check_version(self, key: str, text: str, oldest: Version) -> None:
+        version = parse_version(text)
+        if version is None:
+            self._refuse((key,), f"`{text[:80]}` is not a version", "such as `1.33` or `v1.33.2`")
+        elif version < oldest:
+            message = f"{text} is older than {shown(oldest)}, the first with the native sidecars that tasks need"
+            self._refuse((key,), message)
 
     def _check_storage(self) -> None:
         profile = self._profile

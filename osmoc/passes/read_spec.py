@@ -24,6 +24,7 @@ def read_spec(tree: Tree, found: Diagnostics) -> Workflow | None:
     if not isinstance(plain, dict):
         found.report(codes.NO_WORKFLOW, tree.key(("workflow",)), "the workflow section is not a mapping of keys")
         return None
+    tree.refuse_disputed(found)
     try:
         return Workflow.model_validate(plain, context=found)
     except ValidationError as error:

@@ -17,9 +17,7 @@ from osmoc.yamltree import Path, Tree
 
 
 def resolve_secrets(graph: Graph, cluster: Cluster, tree: Tree, found: Diagnostics) -> Resolved:
-    storage = cluster.profile.storage
-    if storage is None and any(_moves_data(task) for _, task in graph.tasks()):
-        storage = Storage.default()
+    storage = _storage(graph, cluster)
     resolver = _Resolver(cluster, storage, _keys_used(graph), tree, found)
     if storage and storage.claim:
         resolver.require("PersistentVolumeClaim", storage.claim, "storage")
@@ -28,6 +26,16 @@ def resolve_secrets(graph: Graph, cluster: Cluster, tree: Tree, found: Diagnosti
         resolver.require("Secret", storage.secret, f"storage of task data, with the keys {keys}")
     by_task = {task.name: resolver.secrets(task) for _, task in graph.tasks()}
     return Resolved(by_task, storage, resolver.requirements)
+
+
+def _storage(graph: Graph, cluster: Cluster) -> Storage | None:
+    """The profile's, else the default if data is moved. No machine but those of the cluster has its volumes."""
+    storage, local = cluster.profile.storage, cluster.local
+    if storage and not (local and storage.claim):
+        return storage
+    if not any(_moves_data(task) for _, task in graph.tasks()):
+        return None
+    return Storage(url=local.storage, secret="") if local else Storage.default()
 
 
 def _moves_data(task: Task) -> bool:
@@ -140,12 +148,11 @@ class _Resolver:
             elif self._cluster.is_open or self._is_in_storage(profile):
                 assert self._storage is not None
                 storage = self._storage
+                secret = storage.secret or Storage.default().secret  # a folder needs none, the bucket does
                 found.append(
-                    document.Access(
-                        url=profile, secret=storage.secret, endpoint=storage.endpoint, region=storage.region
-                    )
+                    document.Access(url=profile, secret=secret, endpoint=storage.endpoint, region=storage.region)
                 )
-                self.require("Secret", self._storage.secret, f"data in {profile}", where)
+                self.require("Secret", secret, f"data in {profile}", where)
             else:
                 help = f"add `data_access: {{{profile}: {{secret: <Secret>}}}}` to the profile"
                 message = f"the profile has no credential for `{profile}`"

@@ -134,6 +134,8 @@ def _job(task: str, context: _Context) -> str:
 
 
 def _host(task: graph.Task, group_label: str, context: _Context) -> str:
+    if context.cluster.target == "local":
+        return "127.0.0.1"
     own = f"{_job(task.name, context)}-0" if context.cluster.target == "jobs" else kubernetes_name(task.name)
     profile = context.cluster.profile
     full = f".{profile.namespace}.svc.{profile.cluster_domain}" if profile.namespace and profile.cluster_domain else ""
@@ -143,7 +145,7 @@ def _host(task: graph.Task, group_label: str, context: _Context) -> str:
 def _task(
     task: graph.Task, group: graph.Group, part: document.Group, hosts: Mapping[str, str], context: _Context
 ) -> plan.Task:
-    bound = _binder(task, hosts, context.workflow_id)
+    bound = _binder(task, hosts, context)
     label = kubernetes_name(task.name)
     secrets = context.resolved.by_task[task.name]
     files = tuple(
@@ -170,19 +172,21 @@ def _digest(text: str) -> str:
     return sha256(text.encode()).hexdigest()[:16]
 
 
-def _binder(task: graph.Task, hosts: Mapping[str, str], workflow_id: str) -> Callable[[str], str]:
+def _binder(task: graph.Task, hosts: Mapping[str, str], context: _Context) -> Callable[[str], str]:
+    local = context.cluster.local
+    moved = f"{local.root}/{task.name}" if local and local.root else ""
     # The last of several inputs of one task gives the name its meaning, as in OSMO.
     names = {read.task: n for n, read in enumerate(task.reads) if isinstance(read, TaskRead)}
 
     def value(token: Token) -> str:
         match token.kind:
             case TokenKind.WORKFLOW_ID:
-                return workflow_id
+                return context.workflow_id
             case TokenKind.OUTPUT:
-                return OUTPUT_DIRECTORY
+                return f"{moved}{OUTPUT_DIRECTORY}"
             case TokenKind.INPUT:
                 index = names.get(token.argument, token.argument)
-                return f"{INPUT_DIRECTORY}/{index}"
+                return f"{moved}{INPUT_DIRECTORY}/{index}"
             case TokenKind.HOST:
                 return hosts.get(token.argument, "localhost")
             case TokenKind.UUID:

@@ -167,7 +167,31 @@ def test_enforced_labels_must_be_there_with_a_value_of_the_list(labels: str, exp
     assert helps(result)[:1] in ([], ["ask the platform team"], [""])
 
 
-@pytest.mark.parametrize("mode", ["off", "warn"])
-def test_other_policies_let_everything_pass(mode: str) -> None:
+@pytest.mark.parametrize(("mode", "expected"), [("off", []), ("warn", ["W720"])])
+def test_other_policies_let_everything_pass(mode: str, expected: list[str]) -> None:
     """A policy that is being introduced stops nobody."""
-    assert errors(compile_with(f"labels: {{team: {{mode: '{mode}', allow_list: [a]}}}}", workflow())) == []
+    result = compile_with(f"labels: {{team: {{mode: '{mode}', allow_list: [a]}}}}", workflow())
+    assert errors(result) == []
+    assert [one.code.id for one in result.findings if one.code.id != "N730"] == expected
+
+
+def test_labels_beside_the_file_count() -> None:
+    """What `--label` gives is a label of the workflow."""
+    text = workflow(more="  labels: {team: c}\n")
+    assert errors(compile_with(POLICY, text, labels={"team": "a", "cost": "x"})) == []
+    result = compile_with(POLICY, text, labels={"team": "d", "cost": "x"})
+    assert errors(result) == [("E715", 0, "the profile wants the label `team`, with one of `a`, `b`")]
+
+
+def test_label_prefix_stands_before_every_label_of_a_workflow() -> None:
+    """Policies know a label by the key that the workflow gives it."""
+    profile = f"label_prefix: example.com/\n{POLICY}"
+    text = workflow(more="  labels: {team: a}\n")
+    result = compile_with(profile, text, labels={"cost": "x"})
+    for manifest in result.manifests:
+        labels = manifest["metadata"]["labels"]
+        assert labels["example.com/team"] == "a" and labels["example.com/cost"] == "x"
+        assert not {"team", "cost"} & labels.keys() and "osmo.workflow_id" in labels
+    message = "`example.com/a/b` cannot be the key of a label; the profile puts `example.com/` before it"
+    text = workflow(more="  labels:\n    a/b: c\n")
+    assert errors(compile_with("label_prefix: example.com/", text)) == [("E609", 4, message)]

@@ -27,6 +27,7 @@ from osmoc.graph import DatasetUpdate, DatasetWrite, Graph, Task, TaskRead, Via
 from osmoc.passes.bind_values import bind_values
 from osmoc.passes.check_cycles import check_cycles
 from osmoc.passes.check_order import check_order
+from osmoc.passes.check_target import check_target
 from osmoc.passes.check_writers import check_writers
 from osmoc.passes.choose_pool import choose_pool
 from osmoc.passes.digest_tasks import digest_tasks
@@ -193,6 +194,11 @@ def show_order(bench: Bench) -> Any:
     check_order(bench.graph, bench.tree, bench.found)
 
 
+def show_target(bench: Bench) -> Any:
+    """Nothing but findings."""
+    check_target(bench.graph, bench.plan, bench.tree, bench.found)
+
+
 def show_writers(bench: Bench) -> Any:
     """Nothing but findings."""
     check_writers(bench.graph, bench.bucket, bench.tree, bench.found)
@@ -230,6 +236,7 @@ SHOWN: Final[dict[str, Callable[[Bench], Any]]] = {
     "lower_datasets": show_edges,
     "check_cycles": show_cycles,
     "check_order": show_order,
+    "check_target": show_target,
     "check_writers": show_writers,
     "digest_tasks": show_digests,
     "write_documents": show_documents,

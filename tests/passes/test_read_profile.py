@@ -66,8 +66,15 @@ _NAMES: Final = [
     ("images: {prefix: Registry/}", 1, "`Registry/` cannot be part of an image's name"),
     ("images: {ctrl: '{{x}}'}", 1, "`{{x}}` cannot be part of an image's name"),
     ("labels: {a b: {}}", 1, "`a b` cannot be a label"),
+    ("label_prefix: a b/", 1, "`a b/` cannot begin the key of a label"),
+    ("label_prefix: osmo.", 1, "`osmo.` cannot begin the key of a label"),
+    ("labels: {a: {assert_message: 'x\n\n  y'}}", 1, "a message of more than a line"),
     ("labels: {a: {allow_list: [b c]}}", 1, "`b c` cannot be the value of a label"),
-    ("kubernetes: 1.30", 1, "1.3 is older than 1.29, the first that will do"),
+    ("kubernetes: 1.28", 1, "1.28 is older than 1.29, the first with the native sidecars that tasks need"),
+    ("target: jobs\nkubernetes: v1.3.10", 2, "v1.3.10 is older than 1.29"),
+    ("argo: v3.5.15", 1, "v3.5.15 is older than 3.6"),
+    ("argo: 4", 1, "`4` is not a version"),
+    ("argo: 4.1 or later", 1, "`4.1 or later` is not a version"),
     ("kubernetes: latest", 1, "`latest` is not a version"),
     ("storage: {url: /data}", 1, "`/data` is not a storage URL"),
     ("storage: {url: s3://a,\n  claim: b}", 2, "`url` and `claim` exclude each other"),
@@ -214,3 +221,14 @@ def test_warnings_do_not_refuse_a_profile() -> None:
     profile_, found = read("max_tasks: 1\nmax_tasks: 2")
     assert profile_ is not None and profile_.max_tasks == 2
     assert [one.code.id for one in found] == ["W020"]
+
+
+@pytest.mark.parametrize("text", ["1.30", "'1.30'", "v1.33.2", "v1.29.4-gke.1043002", "v1.31.2+k3s1"])
+def test_version_is_read_as_it_is_written(text: str) -> None:
+    """For YAML 1.30 is the number 1.3, which no Kubernetes of today is; vendors append words of their own."""
+    assert profile(f"kubernetes: {text}").kubernetes == text.strip("'")
+
+
+def test_version_of_argo_says_nothing_where_jobs_are_written() -> None:
+    """A cluster without Argo, or with one that nobody uses, is no mistake."""
+    assert profile("target: jobs\nargo: '3.4'").argo == "3.4"

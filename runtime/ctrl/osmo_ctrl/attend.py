@@ -19,7 +19,6 @@ from osmo_ctrl.report import Reporter
 from osmo_ctrl.settings import Settings, read_settings
 from osmo_ctrl.state import Keeper
 
-
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -109,4 +108,3 @@ async def _serve(settings: Settings, agent: Agent, keeper: Keeper) -> None:
     reporter = Reporter(places.secret_values())
     work = Work(document, settings, Stores(document, places, reporter), reporter, keeper)
     await Life(document, settings, agent, work, keeper, reporter).live()
-

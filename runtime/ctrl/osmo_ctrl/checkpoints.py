@@ -5,6 +5,7 @@ copies to the plain names, where people look for them.
 """
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -103,7 +104,7 @@ class Checkpoints:
 
         def source(file: Listed) -> Source:
             def opened() -> int:
-                return asyncio.run_coroutine_threadsafe(_opening(open, file.path), loop).result(_LONGEST_OPEN)
+                return asyncio.run_coroutine_threadsafe(_opened(open, file.path), loop).result()
 
             return Source(file.path, f"{prefix}/{object_name(file.path)}", file.stamp, opened, file.mode)
 
@@ -156,8 +157,11 @@ class Checkpoints:
         await self._store.remove([path for path in there if path not in used and _number_of(path) < oldest])
 
 
-async def _opening(open: Open, path: str) -> int:
-    return await open(path)
+async def _opened(open: Open, path: str) -> int:
+    try:
+        return await asyncio.wait_for(open(path), _LONGEST_OPEN)
+    except TimeoutError:
+        raise OSError(errno.ETIMEDOUT, "nobody opened it in time", path) from None
 
 
 async def _ranges(store: Store, path: str, size: int) -> AsyncIterator[Buffer]:

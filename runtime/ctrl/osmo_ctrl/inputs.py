@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from osmo_ctrl import beneath
@@ -14,7 +15,8 @@ from osmo_ctrl.plans import Plan, of_manifest
 from osmo_ctrl.progress import Progress
 from osmo_ctrl.records import Manifest
 from osmo_ctrl.storage import Store
-from osmo_ctrl.transfer import Limits, together
+from osmo_ctrl.transfer import Limits, TransferError, together
+from osmo_ctrl.tree import Fault
 
 
 class MissingDataError(Exception):
@@ -94,7 +96,13 @@ def _is_checkpoint(url: str, checkpoints: Sequence[Checkpoint]) -> bool:
 
 def _lay_out(plan: Plan, target: int) -> None:
     """What needs no objects: empty directories, then links."""
-    for path in plan.directories:
-        make_directory(target, path)
-    for path, leads in plan.links:
-        beneath.link(target, path, leads, DIRECTORY_MODE)
+    todo = [(path, partial(make_directory, target, path)) for path in plan.directories]
+    todo += [(path, partial(beneath.link, target, path, leads, DIRECTORY_MODE)) for path, leads in plan.links]
+    faults = []
+    for path, make in todo:
+        try:
+            make()
+        except OSError as error:
+            faults.append(Fault(path, beneath.reason_of(error)))
+    if faults:
+        raise TransferError(faults)

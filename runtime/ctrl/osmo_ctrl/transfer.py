@@ -88,7 +88,7 @@ async def try_each(
     workers = [(iter(small), limits.small)] * min(_SMALL_AT_ONCE, len(small))
     workers += [(iter(large), limits.large)] * min(_LARGE_AT_ONCE, len(large))
     await together(work(queue, turns) for queue, turns in workers)
-    return faults
+    return sorted(faults, key=lambda fault: fault.path)
 
 
 def is_of_one_object(error: StorageError) -> bool:

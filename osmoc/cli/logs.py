@@ -1,0 +1,70 @@
+"""`osmoc logs`: what the tasks of a run on this machine wrote."""
+
+import heapq
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from osmoc.local.lines import Line, read_lines
+from osmoc.local.records import Folder, Records, UnknownRunError
+
+
+@click.command("logs")
+@click.argument("run_id", metavar="ID")
+@click.argument("task", required=False)
+@click.option("--attempt", type=click.IntRange(1), help="Which attempt of the task, from 1. [the last one]")
+@click.option("--timestamps", is_flag=True, help="Begin each line with its time.")
+@click.option("--ctrl", is_flag=True, help="What osmo-ctrl said instead.")
+def logs_command(run_id: str, task: str | None, attempt: int | None, timestamps: bool, ctrl: bool) -> int:
+    """Print the output of a task of a run on this machine; of all its tasks, by time, without a TASK.
+
+    \b
+    Examples:
+      osmoc logs hello-1
+      osmoc logs hello-1 greet --attempt 2
+    """
+    try:
+        folder = Records(Path.cwd()).find(run_id)
+        run = folder.read()
+    except UnknownRunError as error:
+        raise click.ClickException(str(error)) from None
+    if task and task not in run.tasks:
+        raise click.ClickException(f"the run `{run_id}` has no task `{task}`")
+    if attempt and not task:
+        raise click.UsageError("--attempt needs a TASK")
+    names = [task] if task else list(run.tasks)
+    if attempt and attempt > len(run.tasks[names[0]].attempts):
+        raise click.ClickException(f"`{task}` has {len(run.tasks[names[0]].attempts)} attempts")
+    chosen = {name: attempt - 1 if attempt else len(run.tasks[name].attempts) - 1 for name in names}
+    if ctrl:
+        _print_ctrl(folder, chosen)
+    else:
+        _print(folder, chosen, timestamps)
+    return 0
+
+
+def _print(folder: Folder, chosen: dict[str, int], timestamps: bool) -> None:
+    from osmoc.local.telling import shown
+
+    width = max(map(len, chosen), default=0)
+    for name, line in _merged(folder, chosen):
+        label = f"{name:<{width}} | " if len(chosen) > 1 else ""
+        stamp = f"{line.time} " if timestamps else ""
+        sys.stdout.write(f"{stamp}{label}{shown(line.text)}" + ("\n" if line.is_whole else ""))
+
+
+def _merged(folder: Folder, chosen: dict[str, int]) -> Iterator[tuple[str, Line]]:
+    def of(name: str, attempt: int) -> Iterator[tuple[str, Line]]:
+        return ((name, line) for line in read_lines(folder.log(name, attempt)))
+
+    streams = [of(name, attempt) for name, attempt in chosen.items() if attempt >= 0]
+    return heapq.merge(*streams, key=lambda pair: pair[1].time)
+
+
+def _print_ctrl(folder: Folder, chosen: dict[str, int]) -> None:
+    for name, attempt in chosen.items():
+        path = folder.attempt(name, attempt) / "ctrl.log"
+        if path.is_file():
+            sys.stdout.write(path.read_text(encoding="utf-8", errors="replace"))

@@ -1,0 +1,75 @@
+"""Values of credentials: from a file, else from the environment. Written to the run's folder, and gone with the task.
+
+The file is YAML: the name of a credential or Secret, its keys, their values. In the environment the key `api_key` of
+`wandb` is `OSMOC_CREDENTIAL_WANDB_API_KEY`.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from osmoc.names import kubernetes_name
+
+PREFIX: Final = "OSMOC_CREDENTIAL_"
+DATA_KEYS: Final = ("url", "endpoint", "region", "addressing_style", "access_key_id", "access_key", "session_token")
+
+Values = Mapping[str, Mapping[str, str]]
+
+
+class CredentialError(Exception):
+    """A file of credentials that is not one, or a value that nobody gave."""
+
+
+def read_credentials(path: Path) -> Values:
+    """Raises: CredentialError."""
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_bytes())
+    except OSError as error:
+        raise CredentialError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from None
+    except yaml.YAMLError:
+        raise CredentialError(f"{path} is not YAML") from None
+    if not isinstance(content, dict) or not all(isinstance(keys, dict) for keys in content.values()):
+        raise CredentialError(f"{path} is not of the form `name: {{key: value}}`")
+    return {_secret(str(name)): {str(k): str(v) for k, v in keys.items()} for name, keys in content.items()}
+
+
+def _secret(name: str) -> str:
+    """The name of a credential as that of its Secret, where no profile says otherwise."""
+    return kubernetes_name(name).replace(".", "-")
+
+
+class Credentials:
+    def __init__(self, given: Values, environment: Mapping[str, str] = os.environ) -> None:
+        self._given = given
+        self._environment = environment
+
+    def value(self, secret: str, key: str) -> str | None:
+        named = self._given.get(_secret(secret), {}).get(key)
+        return named if named is not None else self._environment.get(variable(secret, key))
+
+    def required(self, secret: str, key: str) -> str:
+        """Raises: CredentialError."""
+        value = self.value(secret, key)
+        if value is None:
+            raise CredentialError(
+                f"nobody gave the key `{key}` of the credential `{secret}`: "
+                f"put it into the file of --credentials, or set {variable(secret, key)}"
+            )
+        return value
+
+    def keys(self, secret: str, known: Iterable[str] = ()) -> dict[str, str]:
+        """All that is there of a Secret. The environment can only be asked for keys that are `known`."""
+        values = dict(self._given.get(_secret(secret), {}))
+        for key in known:
+            value = self.value(secret, key)
+            if value is not None:
+                values[key] = value
+        return values
+
+
+def variable(secret: str, key: str) -> str:
+    return PREFIX + re.sub(r"[^A-Z0-9]", "_", f"{secret}_{key}".upper())
