@@ -18,11 +18,9 @@ $(BIN)/osmoc: pyproject.toml runtime/pyproject.toml
 
 install: $(BIN)/osmoc ## install osmoc and what its tests need into .venv
 
-demo: install ## compile a real workflow of several groups to Argo manifests
-	$(BIN)/osmoc graph examples/train-and-evaluate.yaml
-	$(BIN)/osmoc compile examples/train-and-evaluate.yaml -o build/demo
-	@ls build/demo
-	@cat build/demo/workflow.yaml
+demo: install ## run a real workflow of four tasks on this machine
+	$(BIN)/osmoc graph examples/digits.yaml
+	$(BIN)/osmoc run examples/digits.yaml
 
 test: install ## pass all tests
 	$(BIN)/pytest -n auto

@@ -36,7 +36,7 @@ def main(runs: int) -> None:
     }
     print("| command | seconds | peak MiB | of Hera | of the floor |\n|---|---|---|---|---|")  # noqa: T201
     for name, (seconds, memory) in medians.items():
-        what, _, size = name.partition(", ")
+        _, _, size = name.partition(", ")
         ratios = [_ratio(seconds, medians.get(f"{peer}, {size}")) for peer in ("Hera", "floor")]
         print(f"| {name} | {seconds:.3f} | {memory:.0f} | {' | '.join(ratios)} |")  # noqa: T201
 

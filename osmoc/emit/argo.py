@@ -372,9 +372,10 @@ def _join(name: str, depends: str) -> Manifest:
 
 def _check(workflow: Manifest, plan: Plan) -> None:
     text = json.dumps(workflow, ensure_ascii=False, separators=(",", ":"))
-    strange = set(_TAG.findall(text)) - _TAGS
+    tags = _TAG.findall(text)
+    strange = set(tags) - _TAGS
     # Names and paths were checked long before: if one of them could hold braces, that is a bug, and no user's fault.
-    if strange or text.count("{{") != len(_TAG.findall(text)):
+    if strange or text.count("{{") != len(tags):
         raise AssertionError(f"text that Argo would substitute: {sorted(strange)[:3] or 'unpaired braces'}")
     tasks = sum(len(group.tasks) for group in plan.groups.values())
     size = len(text.encode())

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from osmoc.local.engine import Prepared
 from osmoc.local.process import Process, Sink
-from osmoc.local.room import Room, write_config
+from osmoc.local.room import Prepared, Room, write_config
 from osmoc.local.schedule import SYSTEM_FAILED, TERMINATED
 
 # osmo-ctrl is started again this often; what makes it end at once would do so for ever.

@@ -4,36 +4,24 @@ osmo-ctrl always runs on this machine, in a room of its own; the socket of both 
 """
 
 import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Final, Literal, Protocol
 
-from osmoc.local.programs import Programs
-from osmoc.local.room import SYSTEM, TERMINATION, Machine, Room, task_config, write_config
+from osmoc.local.container import ContainerEngine, find_container_engine
+from osmoc.local.container import EngineError as EngineError
+from osmoc.local.room import Machine, Prepared, Room, task_config, write_config
 
-Name = Literal["process", "podman", "docker"]
-NAMES: Final[tuple[Name, ...]] = ("process", "podman", "docker")
-
-
-class EngineError(Exception):
-    """The engine that was asked for is not here."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """What osmo-room makes, and the environment that it starts it with."""
-
-    config: Mapping[str, Any]
-    environment: Mapping[str, str]
+Name = Literal["auto", "process", "podman", "docker"]
+NAMES: Final[tuple[Name, ...]] = ("auto", "process", "podman", "docker")
 
 
 class Engine(Protocol):
     @property
-    def name(self) -> Name: ...
+    def name(self) -> str: ...
 
     @property
     def uses_images(self) -> bool: ...
@@ -42,89 +30,44 @@ class Engine(Protocol):
         """`host` is for where no image says otherwise, `declared` what the task asks for."""
         ...
 
-    def clean_up(self, room: Room) -> None:
-        """After an attempt that was killed."""
+    def fault(self, code: int) -> str:
+        """What the exit code means if the agent left no word; nothing if the engine has no part in it."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessEngine:
-    name: Name = "process"
+    name: str = "process"
     uses_images: bool = False
 
     def prepare(self, room: Room, machine: Machine, host: Mapping[str, str], declared: Mapping[str, str]) -> Prepared:
         return Prepared(task_config(room, machine), {**host, **declared})
 
-    def clean_up(self, room: Room) -> None:
-        pass
+    def fault(self, code: int) -> str:
+        return ""
 
 
-@dataclass(frozen=True, slots=True)
-class ContainerEngine:
-    """One container an attempt, by the command line of podman or docker; the agent is mounted into it."""
+def find_engine(name: Name, environment: Mapping[str, str] = os.environ) -> Engine:
+    """The engine of this name; with `auto` the first container engine that works, else processes.
 
-    name: Name
-    program: str
-    gpus: bool = False
-    uses_images: bool = True
-
-    def prepare(self, room: Room, machine: Machine, host: Mapping[str, str], declared: Mapping[str, str]) -> Prepared:
-        variables = {name: value for name, value in declared.items() if name != "OSMO_CONFIG_FILE_DIR"}
-        variables |= {"OSMO_TERMINATION_LOG": TERMINATION, "OSMO_CONFIG_FILE_DIR": f"{SYSTEM}/login/config"}
-        command = [self.program, "run", "--rm", "--init=false", "--name", self._container(room), "--network", "host"]
-        command += ["--entrypoint", f"{SYSTEM}/bin/osmo-exec", *self._user()]
-        for name in variables:
-            command += ["--env", name]  # its value comes by our environment: others see command lines
-        for source, target, writable in _container_mounts(room):
-            command += ["--volume", f"{source}:{target}" + ("" if writable else ":ro")]
-        if room.task.shape.privileged:
-            command.append("--privileged")
-        if room.task.shape.placement.gpu and self.gpus:
-            command += ["--gpus", str(room.task.shape.placement.gpu)]
-        command.append(room.task.shape.image)
-        config = {"namespaces": False, "command": command}
-        return Prepared(config, {**os.environ, **variables})
-
-    def clean_up(self, room: Room) -> None:
-        subprocess.run([self.program, "rm", "--force", self._container(room)], capture_output=True, check=False)
-
-    def _user(self) -> list[str]:
-        """Files that the task writes belong to the caller."""
-        who = f"{os.getuid()}:{os.getgid()}"
-        return ["--userns", "keep-id", "--user", who] if self.name == "podman" and os.getuid() else ["--user", who]
-
-    def _container(self, room: Room) -> str:
-        return f"osmoc-{room.document.workflow_id}-{room.document.task}-{room.attempt}".lower()
+    Raises: EngineError.
+    """
+    match name:
+        case "process":
+            return ProcessEngine()
+        case "auto":
+            return _first_that_works(environment) or ProcessEngine()
+        case _:
+            return find_container_engine(name, environment)
 
 
-# Mounts of a task do not depend on the machine.
-_NOWHERE: Final = Machine(
-    programs=Programs((), (), Path(), ""), namespaces=False, user_namespace=False, stores=(), hidden=()
-)
-
-
-def _container_mounts(room: Room) -> list[tuple[str, str, bool]]:
-    config = task_config(room, _NOWHERE)
-    own = {"/tmp", f"{SYSTEM}/home"}  # the image has these
-    mounts = [
-        (item["source"], item["target"], item["writable"]) for item in config["mounts"] if item["target"] not in own
-    ]
-    # Without namespaces osmo-ctrl knows the directories by the host's path.
-    return mounts if room.is_confined else [*mounts, (str(room.osmo), str(room.osmo), True)]
-
-
-def find_engine(name: Name) -> Engine:
-    """Raises: EngineError."""
-    if name == "process":
-        return ProcessEngine()
-    program = shutil.which(name)
-    if program is None:
-        raise EngineError(f"{name} is not installed")
-    answer = subprocess.run([program, "info"], capture_output=True, check=False, text=True)
-    if answer.returncode != 0:
-        fault = (answer.stderr or answer.stdout).strip().splitlines()
-        raise EngineError(f"{name} does not work: {fault[-1] if fault else answer.returncode}")
-    return ContainerEngine(name, program, gpus=shutil.which("nvidia-smi") is not None)
+def _first_that_works(environment: Mapping[str, str]) -> ContainerEngine | None:
+    for name in ("podman", "docker"):
+        try:
+            return find_container_engine(name, environment)
+        except EngineError:
+            continue
+    return None
 
 
 @dataclass(frozen=True, slots=True)

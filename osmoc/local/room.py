@@ -27,7 +27,10 @@ _LONGEST_ROOT: Final = 107 - len("/run/control.sock")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """One attempt of a task. `osmo` is what `/osmo` is in a pod; `root`, if it is not there, where programs look."""
+    """One attempt of a task. `osmo` is what `/osmo` is in a pod; `root`, if it is not there, where programs look.
+
+    `is_confined` says that osmo-ctrl and commands have namespaces, `in_image` that commands run in a container.
+    """
 
     task: Task
     document: TaskDocument
@@ -35,6 +38,7 @@ class Room:
     path: Path
     osmo: Path
     is_confined: bool
+    in_image: bool = False
     root: str = ""
 
     @property
@@ -71,7 +75,7 @@ def make_room(room: Room, credentials: Credentials) -> None:
             credentials.required(directory.secret, "…")
         _write_secret(room.path / "credentials" / str(n), keys)
     for n, (file, (_, content)) in enumerate(zip(room.document.files, room.task.files, strict=True)):
-        path = room.path / "files" / str(n) if room.is_confined else Path(file.path)
+        path = _file_source(room, n, file.path)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         path.chmod(0o755)
@@ -82,6 +86,14 @@ def _write_secret(folder: Path, keys: Mapping[str, str]) -> None:
     for key, value in keys.items():
         (folder / key).write_text(value, encoding="utf-8")
         (folder / key).chmod(0o440)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What osmo-room makes, and the environment that it starts it with."""
+
+    config: Mapping[str, Any]
+    environment: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,8 +166,22 @@ def _volumes(room: Room) -> Iterable[dict[str, Any]]:
 
 def _files(room: Room, *, within_output: bool = False) -> Iterable[dict[str, Any]]:
     for n, file in enumerate(room.document.files):
-        if not within_output or file.path.startswith(f"{OUTPUT_DIRECTORY}/"):
-            yield _mount(room.path / "files" / str(n), file.path)
+        if not within_output or _is_output(file.path):
+            yield _mount(_file_source(room, n, file.path), file.path)
+
+
+def _file_source(room: Room, n: int, path: str) -> Path:
+    """Where the host has the file that the command finds at `path`."""
+    if room.is_confined:
+        return room.path / "files" / str(n)
+    if not room.in_image:
+        return Path(path)
+    # osmo-ctrl sees the host as it is: what is to be uploaded must really lie in the output directory.
+    return room.output / Path(path).relative_to(OUTPUT_DIRECTORY) if _is_output(path) else room.path / "files" / str(n)
+
+
+def _is_output(path: str) -> bool:
+    return path.startswith(f"{OUTPUT_DIRECTORY}/")
 
 
 def _credentials(room: Room) -> Iterable[dict[str, Any]]:
@@ -235,7 +261,7 @@ def write_config(path: Path, config: Mapping[str, Any]) -> Path:
 def keep_results(room: Room, results: Path) -> None:
     """Moves what the task left in its output directory to where people find it."""
     for file, (_, content) in zip(room.document.files, room.task.files, strict=True):
-        if room.is_confined and file.path.startswith(f"{OUTPUT_DIRECTORY}/"):
+        if room.is_confined and _is_output(file.path):
             stub = room.output / file.path.removeprefix(f"{OUTPUT_DIRECTORY}/")
             stub.write_bytes(content.encode() if isinstance(content, str) else content)
     if room.output.is_dir() and any(room.output.iterdir()):

@@ -16,10 +16,10 @@ from osmoc.document import TaskDocument
 from osmoc.local import records, room, schedule
 from osmoc.local.attempt import Exit, Running
 from osmoc.local.credentials import CredentialError, Credentials
-from osmoc.local.engine import Engine, Prepared
+from osmoc.local.engine import Engine
 from osmoc.local.lines import LineLog
 from osmoc.local.records import Folder, Run, last_line, last_word
-from osmoc.local.room import Machine, Room
+from osmoc.local.room import Machine, Prepared, Room
 from osmoc.local.schedule import Amount, State
 from osmoc.local.view import View
 from osmoc.plan import Plan, Task
@@ -160,9 +160,11 @@ class Runner:
         finally:
             log.close()
         word = last_word(here.termination)
+        if not word and not ended.fault:
+            ended = replace(ended, fault=self._engine.fault(ended.code))
         facts = schedule.Ended(exit=ended.code, cause=str(word.get("cause", "")), killed=ended.killed)
         state = schedule.after(facts, attempt, limit, canceled=self.is_interrupted)
-        await asyncio.to_thread(self._tidy, here, state, ended)
+        await asyncio.to_thread(self._tidy, here, state)
         current = self._run.tasks[task.name].attempts[-1]
         self._record(task.name, state, current.model_copy(update=_outcome(ended, word) | {"ended_at": time.time()}))
         return state
@@ -191,6 +193,7 @@ class Runner:
             path=path,
             osmo=path / "osmo" if is_confined else plain,
             is_confined=is_confined,
+            in_image=self._engine.uses_images,
             root="" if is_confined else str(plain),
         )
         if room.needs_short_root(here):
@@ -232,9 +235,7 @@ class Runner:
                 running_at = now.get("began", {}).get("run", current.running_at)
                 self._record(task, state, current.model_copy(update={"running_at": running_at, "note": note}))
 
-    def _tidy(self, here: Room, state: State, ended: Exit) -> None:
-        if ended.killed:
-            self._engine.clean_up(here)
+    def _tidy(self, here: Room, state: State) -> None:
         if state is State.COMPLETED:
             room.keep_results(here, self._folder.results(here.document.task))
         room.clear_room(here, whole=state is State.COMPLETED and not self._settings.keep)

@@ -43,6 +43,8 @@ type Config struct {
 	Before [][]string `json:"before"`
 	// Command is what the room is for; without one the room is only tried.
 	Command []string `json:"command"`
+	// After are commands that end what a command leaves behind that was killed: its container is no child of it.
+	After [][]string `json:"after"`
 }
 
 // Mount shows a file or directory of the host at a path of the room.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"os/signal"
 	"strconv"
 	"syscall"
+	"time"
 )
 
 const capSysAdmin = 21
@@ -41,24 +43,42 @@ func watch(config *Config, path string, leash int, report int) int {
 	for _, file := range command.ExtraFiles {
 		file.Close()
 	}
-	ended := make(chan int, 1)
-	go func() { ended <- exitCode(command.Wait()) }()
+	ended := make(chan error, 1)
+	go func() { ended <- command.Wait() }()
 	for {
 		select {
-		case code := <-ended:
+		case err := <-ended:
+			if wasKilled(command.ProcessState) {
+				runAll(config.After)
+			}
 			if !config.Namespaces {
 				killDescendants()
 			}
-			return code
+			return exitCode(err)
 		case received := <-signals:
 			_ = command.Process.Signal(received)
 		case <-letGo:
 			letGo = nil
 			_ = command.Process.Kill() // in a PID namespace this takes everything in it along
-			if !config.Namespaces {
-				killDescendants()
-			}
 		}
+	}
+}
+
+func wasKilled(state *os.ProcessState) bool {
+	if state == nil {
+		return false
+	}
+	status, is := state.Sys().(syscall.WaitStatus)
+	return is && status.Signaled()
+}
+
+// runAll tries each command; nobody is there to be told which of them failed.
+func runAll(commands [][]string) {
+	const patience = 20 * time.Second
+	for _, words := range commands {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		_ = exec.CommandContext(ctx, words[0], words[1:]...).Run()
+		cancel()
 	}
 }
 

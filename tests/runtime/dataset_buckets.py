@@ -10,6 +10,8 @@ from typing import Any
 from uuid import uuid4
 
 from moto.server import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import WSGIRequestHandler, make_server
+
 from osmo_ctrl.dataset.bucket import DatasetBucket
 from osmo_ctrl.dataset.catalog import read_version
 from osmo_ctrl.dataset.contents import Local
@@ -17,7 +19,6 @@ from osmo_ctrl.dataset.publish import Publication, Published, publish
 from osmo_ctrl.dataset.records import Pin, Version
 from osmo_ctrl.transfer import Limits
 from osmo_ctrl.tree import Stamp
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from moto.server import ThreadedMotoServer
+
 from osmo_ctrl.storage import Patience, Place, Store, open_store
 
 CREDENTIAL: Final = {"access_key_id": "AKIDEXAMPLE", "access_key": "wJalrXUtnFEMI-EXAMPLEKEY"}

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from osmo_ctrl import agent as agent_module
 from osmo_ctrl.agent import Agent, AgentLostError, FileRefusedError
 from osmo_ctrl.messages import Finish, Stop

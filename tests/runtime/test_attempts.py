@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from runtime.loop import asynchronous
+from runtime.s3 import S3, Fault, Proxy
+
 from osmo_ctrl.attempts import (
     Attempt,
     Commit,
@@ -19,8 +22,6 @@ from osmo_ctrl.attempts import (
 from osmo_ctrl.object_names import file_name, object_name
 from osmo_ctrl.records import Manifest, Run, StoredFile, to_bytes
 from osmo_ctrl.storage import Patience, Place, StorageError, Store, fault_of_name, open_store
-from runtime.loop import asynchronous
-from runtime.s3 import S3, Fault, Proxy
 
 POD = "11111111-aaaa-bbbb-cccc-000000000001"
 OTHER = "22222222-aaaa-bbbb-cccc-000000000002"

@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from runtime.loop import asynchronous
+from runtime.s3 import CREDENTIAL, S3, Proxy
+from runtime.s3 import Fault as Wrong
+
 from osmo_ctrl import checkpoints as module
 from osmo_ctrl.checkpoints import Checkpoints, Listed, Open, Taken, choose
 from osmo_ctrl.document import UrlInput
@@ -17,9 +21,6 @@ from osmo_ctrl.records import CheckpointFile, Generation
 from osmo_ctrl.storage import Patience, Place, StorageError, Store, open_store
 from osmo_ctrl.transfer import Limits, TransferError
 from osmo_ctrl.tree import Fault, Stamp, walk
-from runtime.loop import asynchronous
-from runtime.s3 import CREDENTIAL, S3, Proxy
-from runtime.s3 import Fault as Wrong
 
 POD = "11111111-aaaa"
 

@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from runtime.dataset_buckets import contents, keys, now, put
+from runtime.loop import asynchronous
+from runtime.s3 import S3
+
 from osmo_ctrl.dataset.bucket import DatasetBucket
 from osmo_ctrl.dataset.catalog import Numbers, read_files, read_numbers, resolve
 from osmo_ctrl.dataset.collect import Collected, collect, delete_versions, expired, garbage, is_trusted
@@ -13,9 +17,6 @@ from osmo_ctrl.dataset.faults import DatasetError, Fault
 from osmo_ctrl.dataset.records import Pin
 from osmo_ctrl.dataset.verify import Damaged, verify
 from osmo_ctrl.storage import Found, Patience, Place, open_store
-from runtime.dataset_buckets import contents, keys, now, put
-from runtime.loop import asynchronous
-from runtime.s3 import S3
 
 NOW = datetime(2026, 6, 30, tzinfo=UTC)
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-from osmo_ctrl.dataset import contract
-from osmo_ctrl.dataset.__main__ import main
 from runtime.dataset_buckets import now
 from runtime.s3 import CREDENTIAL, S3
+
+from osmo_ctrl.dataset import contract
+from osmo_ctrl.dataset.__main__ import main
 
 SCHEMA = contract.schema()
 SECRET = CREDENTIAL["access_key"]

@@ -3,13 +3,14 @@
 from pathlib import Path
 
 import pytest
+from runtime.dataset_buckets import now, version
+from runtime.loop import asynchronous
+from runtime.s3 import S3
+
 from osmo_ctrl.dataset.bucket import DatasetBucket
 from osmo_ctrl.dataset.commit import Draft, commit
 from osmo_ctrl.dataset.records import File
 from osmo_ctrl.storage import Patience, Place, open_store
-from runtime.dataset_buckets import now, version
-from runtime.loop import asynchronous
-from runtime.s3 import S3
 
 
 @pytest.fixture(params=["s3", "directory"])

@@ -9,6 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from runtime.dataset_buckets import contents, keys, local, local_file, now, put, serve_without_conditions, version
+from runtime.loop import asynchronous
+from runtime.s3 import S3, Proxy, new_bucket
+from runtime.s3 import Fault as HttpFault
+
 from osmo_ctrl.dataset.bucket import DatasetBucket, check_create_only
 from osmo_ctrl.dataset.catalog import read_labels, read_numbers, read_tags, resolve
 from osmo_ctrl.dataset.commit import Draft, commit
@@ -18,10 +23,6 @@ from osmo_ctrl.dataset.publish import Publication, publish
 from osmo_ctrl.dataset.records import Pin
 from osmo_ctrl.storage import Patience, Place, open_store
 from osmo_ctrl.transfer import Limits, TransferError
-from runtime.dataset_buckets import contents, keys, local, local_file, now, put, serve_without_conditions, version
-from runtime.loop import asynchronous
-from runtime.s3 import S3, Proxy, new_bucket
-from runtime.s3 import Fault as HttpFault
 
 MIB = 1024 * 1024
 

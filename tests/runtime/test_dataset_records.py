@@ -9,6 +9,9 @@ from types import ModuleType
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as some
+from runtime.dataset_buckets import now, put
+from runtime.loop import asynchronous
+
 from osmo_ctrl.dataset import layout, merge, paths
 from osmo_ctrl.dataset.bucket import DatasetBucket
 from osmo_ctrl.dataset.faults import DatasetError, Fault
@@ -20,8 +23,6 @@ from osmo_ctrl.dataset.records import File, Pin, Version, parse
 from osmo_ctrl.progress import Progress
 from osmo_ctrl.storage import Patience, Place, open_store
 from osmo_ctrl.transfer import Limits, TransferError
-from runtime.dataset_buckets import now, put
-from runtime.loop import asynchronous
 
 PIN = Pin(name="cats", version=1)
 PARTS = some.sampled_from(["a", "b", "..", ".", "", "ä", "etc", "\0", "x" * 256, "\ud800", "a\\b", "\n"])

@@ -5,6 +5,10 @@ import os
 from pathlib import Path
 
 import pytest
+from runtime.dataset_buckets import contents, keys, now, put, version
+from runtime.loop import asynchronous
+from runtime.s3 import S3
+
 from osmo_ctrl.dataset.bucket import DatasetBucket
 from osmo_ctrl.dataset.catalog import read_labels, resolve
 from osmo_ctrl.dataset.collect import delete_versions
@@ -15,9 +19,6 @@ from osmo_ctrl.document import DatasetInput, DatasetOutput, UpdateOutput
 from osmo_ctrl.progress import Progress
 from osmo_ctrl.storage import Patience, Place, Store, open_store
 from osmo_ctrl.transfer import Limits, TransferError
-from runtime.dataset_buckets import contents, keys, now, put, version
-from runtime.loop import asynchronous
-from runtime.s3 import S3
 
 WRITER = Writer(id="flow-1/run/prepare/0001-abc", by="flow-1", origin={"workflow": "flow-1", "task": "prepare"})
 

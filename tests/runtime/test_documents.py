@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from osmo_ctrl.document import TaskDocument
 
+from osmo_ctrl.document import TaskDocument
 from osmoc.document import TaskDocument as Written
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "task.schema.json"

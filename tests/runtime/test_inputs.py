@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from runtime.loop import asynchronous
+from runtime.s3 import CREDENTIAL, S3, Fault, Proxy
+
 from osmo_ctrl import plans
 from osmo_ctrl.attempts import Attempt, commit, record_run
 from osmo_ctrl.document import Checkpoint, TaskInput, UrlInput, UrlOutput
@@ -15,8 +18,6 @@ from osmo_ctrl.progress import Progress
 from osmo_ctrl.records import Complete, CompleteFile, Manifest, Run, StoredFile, to_bytes
 from osmo_ctrl.storage import Patience, Place, Problem, StorageError, Store, open_store
 from osmo_ctrl.transfer import Limits, TransferError
-from runtime.loop import asynchronous
-from runtime.s3 import CREDENTIAL, S3, Fault, Proxy
 
 POD = "11111111-aaaa"
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from osmo_ctrl.lines import LineSocket, LongLineError
 from runtime.loop import asynchronous
+
+from osmo_ctrl.lines import LineSocket, LongLineError
 
 
 def pair(longest: int = 1000) -> tuple[LineSocket, socket.socket]:

@@ -5,6 +5,10 @@ import os
 from pathlib import Path
 
 import pytest
+from runtime.loop import asynchronous
+from runtime.s3 import S3, Proxy
+from runtime.s3 import Fault as Wrong
+
 from osmo_ctrl.attempts import Attempt
 from osmo_ctrl.document import Kpi, UrlOutput
 from osmo_ctrl.outputs import read_kpis, upload_kpis, upload_output, upload_url
@@ -13,9 +17,6 @@ from osmo_ctrl.records import Complete, StoredKpi
 from osmo_ctrl.storage import StorageError
 from osmo_ctrl.transfer import Limits, TransferError
 from osmo_ctrl.tree import Fault
-from runtime.loop import asynchronous
-from runtime.s3 import S3, Proxy
-from runtime.s3 import Fault as Wrong
 
 ATTEMPT = Attempt("flow-1", "run-1", "train", 0, "11111111-aaaa")
 

@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from runtime.pod import document as plain
+
 from osmo_ctrl.document import TaskDocument
 from osmo_ctrl.places import Places, is_below
-from runtime.pod import document as plain
 
 _PLACE = {"endpoint": "", "region": ""}
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from osmo_ctrl.messages import Failure
 from osmo_ctrl.state import Keeper, State, load
 

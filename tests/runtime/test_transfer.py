@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from runtime.loop import asynchronous
+from runtime.s3 import S3, Proxy
+from runtime.s3 import Fault as Wrong
+
 from osmo_ctrl import beneath
 from osmo_ctrl import download as downloads
 from osmo_ctrl import upload as uploads
@@ -21,9 +25,6 @@ from osmo_ctrl.storage import Patience, Place, Problem, StorageError, Store, ope
 from osmo_ctrl.transfer import Limits, TransferError, together
 from osmo_ctrl.tree import Fault, Stamp, walk
 from osmo_ctrl.upload import Source, upload, upload_some
-from runtime.loop import asynchronous
-from runtime.s3 import S3, Proxy
-from runtime.s3 import Fault as Wrong
 
 MIB = 1024 * 1024
 

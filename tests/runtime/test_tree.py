@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+
 from osmo_ctrl import beneath
 from osmo_ctrl.tree import Fault, Kind, Links, Stamp, Walked, printable, walk
 

@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from runtime.pod import document as plain
+
 from osmo_ctrl import verdicts
 from osmo_ctrl.document import TaskDocument
 from osmo_ctrl.verdicts import Publication
-from runtime.pod import document as plain
 
 
 def document(**changes: Any) -> TaskDocument:

@@ -1,4 +1,6 @@
-"""When checkpoints are taken: now and then while the command runs, and once more at its end. One that fails is a warning.
+"""When checkpoints are taken: now and then while the command runs, and once more at its end.
+
+One that fails is a warning.
 
 The agent lists and opens the files, with the rights of the task's user: folders of checkpoints lie anywhere.
 """

@@ -59,7 +59,7 @@ Cause = Literal["exited", "signaled", "not_found", "not_executable", "timed_out"
 
 
 class Ended(Message):
-    """How the command of an epoch ended, and what the agent makes of it. `exit` is what the container would end with."""
+    """How the command of an epoch ended, and what the agent makes of it: `exit` is what the container will end with."""
 
     kind: Literal["ended"] = "ended"
     epoch: int
