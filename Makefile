@@ -34,6 +34,8 @@ lint: install ## formatting, style, layers and types
 schemas: install ## write schemas/ from the models
 	@for name in workflow profile task driver; do \
 	  $(BIN)/osmoc schema $$name > schemas/$$name.schema.json; done
+	@for name in agent manifest dataset; do \
+	  $(BIN)/python -m osmo_ctrl.schemas $$name > schemas/$$name.schema.json; done
 
 # Any of the three; BASE is an image with Python, TAG what the manifests of this version of osmoc name.
 BUILDER ?= $(firstword $(foreach name,podman docker buildah,$(shell command -v $(name))))

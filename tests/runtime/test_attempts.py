@@ -1,6 +1,7 @@
 """Attempts: claims, commits, and which manifest readers follow."""
 
 import asyncio
+import doctest
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as some
 from runtime.loop import asynchronous
 from runtime.s3 import S3, Fault, Proxy
 
+from osmo_ctrl import object_names
 from osmo_ctrl.attempts import (
     Attempt,
     Commit,
@@ -131,6 +133,10 @@ def test_any_name_of_a_file_has_an_object(parts: list[str]) -> None:
     assert file_name(object_name(path)) == path
     if not {".", ".."} & set(parts):
         assert not fault_of_name(object_name(path))
+
+
+def test_the_examples_of_names() -> None:
+    assert doctest.testmod(object_names).failed == 0
 
 
 @pytest.mark.parametrize("path", ["a#1", "50%", "a\nb", "a\\b", "%41", "x#1/y#12"])

@@ -153,12 +153,24 @@ async def test_a_file_that_moves_waits_for_the_next_round(store: Store, folder: 
 
 @asynchronous
 async def test_a_file_that_cannot_be_read_fails_the_checkpoint(store: Store, folder: Path) -> None:
+    async def open(path: str) -> int:
+        if path == "b":
+            raise PermissionError(13, "Permission denied")
+        return await opening(folder)(path)
+
+    with pytest.raises(TransferError) as caught:
+        await checkpoints(store).take(listing(folder), open, 1.0, Progress())
+    assert caught.value.faults == (Fault("b", "permission denied"),)
+    assert await newest_generation(store, "models") is None
+
+
+@asynchronous
+async def test_a_file_that_went_meanwhile_is_left_out(store: Store, folder: Path, tmp_path: Path) -> None:
     listed = listing(folder)
     (folder / "b").unlink()
-    with pytest.raises(TransferError) as caught:
-        await checkpoints(store).take(listed, opening(folder), 1.0, Progress())
-    assert caught.value.faults == (Fault("b", "no such file or directory"),)
-    assert await newest_generation(store, "models") is None
+    taken = await checkpoints(store).take(listed, opening(folder), 1.0, Progress())
+    assert [fault.path for fault in taken.waiting] == ["b"]
+    assert await restored(store, tmp_path / "0") == {"models/deep/a": "a1"}
 
 
 @asynchronous

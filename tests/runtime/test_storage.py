@@ -213,14 +213,15 @@ async def test_an_upload_that_fails_is_begun_anew(s3: S3, proxy: Proxy) -> None:
 
 
 @asynchronous
-async def test_an_error_of_the_source_ends_an_upload(s3: S3) -> None:
+async def test_an_error_of_the_source_ends_an_upload(s3: S3, proxy: Proxy) -> None:
     async def chunks() -> AsyncIterator[Buffer]:
         yield bytes(8 * MIB)
         raise RuntimeError("it changed")
 
     with pytest.raises(RuntimeError, match="it changed"):
-        await s3.store().upload("large", 16 * MIB, chunks)
+        await s3.store(port=proxy.port).upload("large", 16 * MIB, chunks)
     assert await s3.store().find("large") is None
+    assert [request.method for request in proxy.requests if "uploadId" in request.path][-1] == "DELETE"
 
 
 @asynchronous

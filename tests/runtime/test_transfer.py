@@ -127,7 +127,7 @@ async def test_all_files_that_fail_are_named_and_the_others_are_there(s3: S3, fo
         Fault("deep/5", "it changed while it was read", moving=True),
         Fault("deep/6", "a symbolic link took its place"),
         Fault("deep/7", "it is not a regular file"),
-        Fault("medium", "no such file or directory"),
+        Fault("medium", "no such file or directory", moving=True),
     )
     assert "deep/6: a symbolic link took its place" in str(caught.value)
     assert len([found async for found in s3.store().list()]) == 99

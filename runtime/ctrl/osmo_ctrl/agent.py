@@ -121,7 +121,7 @@ class Agent:
         try:
             while (line := await lines.read()) is not None:
                 self._hear(line, lines)
-        except (ValidationError, LongLineError, OSError):
+        except (ValidationError, LongLineError, IndexError, OSError):
             pass  # whoever breaks the protocol has to connect again
         if self._lines is lines:
             self._drop()
@@ -200,8 +200,8 @@ class Agent:
         return descriptor
 
     async def _ask(self, question: Callable[[int], List | Open]) -> Listing | tuple[Opened, int]:
-        if self._lines is None:
-            raise AgentLostError("the agent is away")
+        while self._lines is None:
+            await self.here.wait()  # osmo-ctrl may have been restarted a moment ago
         number = next(self._numbers)
         future: asyncio.Future[Listing | tuple[Opened, int]] = asyncio.get_running_loop().create_future()
         self._answers[number] = future

@@ -49,7 +49,7 @@ class Attempt:
 
 
 class Commit(Enum):
-    """DISCARDED: another pod has committed this attempt, and what this one did must not count."""
+    """DISCARDED: this attempt is committed already, by another pod or with another outcome. That is what counts."""
 
     DONE = "done"
     DISCARDED = "discarded"
@@ -85,7 +85,15 @@ async def commit(store: Store, manifest: Manifest) -> Commit:
     if await store.create(attempt.manifest, to_bytes(manifest)):
         return Commit.DONE
     there = await read_record(store, attempt.manifest, Manifest)
-    return Commit.DONE if there.pod == manifest.pod else Commit.DISCARDED
+    return Commit.DONE if (there.pod, there.outcome) == (manifest.pod, manifest.outcome) else Commit.DISCARDED
+
+
+async def is_committed(store: Store, attempt: Attempt, outcome: str) -> bool:
+    """With this outcome, by this pod: in an earlier life of its osmo-ctrl."""
+    if await store.find(attempt.manifest) is None:
+        return False
+    there = await read_record(store, attempt.manifest, Manifest)
+    return (there.pod, there.outcome) == (attempt.pod, outcome)
 
 
 async def manifests(store: Store, workflow_id: str, run: str, task: str) -> AsyncIterator[Manifest]:

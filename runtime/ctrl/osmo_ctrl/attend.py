@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Coroutine, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -18,6 +18,10 @@ from osmo_ctrl.messages import Finish
 from osmo_ctrl.report import Reporter
 from osmo_ctrl.settings import Settings, read_settings
 from osmo_ctrl.state import Keeper
+from osmo_ctrl.tool import ToolSocket
+
+if TYPE_CHECKING:
+    from osmo_ctrl.tool_desk import Desk
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -61,13 +65,21 @@ async def _attend(settings: Settings) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
     keeper = Keeper(settings.state)
     agent = Agent(settings.control_socket, keeper.state.key, keeper.state.epoch > 0, lambda key: keeper.change(key=key))
+    tool = ToolSocket(settings.tool_socket, lambda: _open_desk(settings, keeper))
     attending = asyncio.create_task(_guarded(_serve(settings, agent, keeper), agent))
     try:
         await _until(told_to_end, attending, agent)
     finally:
         attending.cancel()
         await asyncio.gather(attending, return_exceptions=True)
+        await tool.close()
         await agent.close()
+
+
+def _open_desk(settings: Settings, keeper: Keeper) -> "Desk":
+    from osmo_ctrl.tool_desk import Desk
+
+    return Desk(read_document(settings), settings, lambda: keeper.state.phase == "done")
 
 
 async def _until(told_to_end: asyncio.Event, attending: "asyncio.Task[None]", agent: Agent) -> None:

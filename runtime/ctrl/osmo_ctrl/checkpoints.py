@@ -25,6 +25,7 @@ _LONGEST_OPEN: Final = 60.0
 _LARGEST_COPY: Final = 5 * 1024 * MIB  # of S3 in one request
 _COPIES_AT_ONCE: Final = 16
 
+# Raises OSError for a file that cannot be opened.
 Open = Callable[[str], Awaitable[int]]
 
 
@@ -39,7 +40,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A generation, and files that changed while they were read and are in it as they were before, or not at all."""
+    """A generation, and files that changed or went while they were read: they are in it as they were, or not at all."""
 
     generation: Generation
     uploaded: int

@@ -39,7 +39,7 @@ class Fetching:
         if isinstance(input, DatasetInput):
             pins = await self._pins(input)
             await asyncio.to_thread(directory.mkdir, exist_ok=True)
-            bucket = self._stores.bucket(input.bucket).store
+            bucket = self._stores.bucket_to_read(input.bucket)
             await datasets.fetch_dataset(bucket, pins, input, directory, progress, self._limits)
             return
         origin = inputs.Origin(
@@ -57,7 +57,7 @@ class Fetching:
         if input.writers:
             return datasets.written_by(input, await self._written_by(input.writers, self._storage))
         run = f"{self._attempt.workflow_id}/{self._attempt.run}"
-        bucket = self._stores.bucket(input.bucket).store
+        bucket = self._stores.bucket_to_read(input.bucket)
         return await datasets.resolve_for_run(bucket, self._storage, run, input, datetime.now(UTC))
 
     async def _written_by(self, writers: tuple[str, ...], storage: Store) -> list[Written]:

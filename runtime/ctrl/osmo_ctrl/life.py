@@ -51,6 +51,8 @@ class Life:
     async def live(self) -> None:
         """From where an earlier life stopped to the last word."""
         try:
+            if self._state.failure is not None:
+                raise FailedError(self._state.failure)  # what was decided stays, whatever would go well by now
             if self._state.phase in ("download", "barrier"):
                 await self._begin()
             if self._state.phase == "run":
@@ -75,7 +77,8 @@ class Life:
         self._enter("run", epoch=_FIRST_EPOCH)
 
     async def _unless_ended(self, step: Coroutine[Any, Any, object]) -> None:
-        await _first(step, self._agent.terminating.wait(), raises=TerminatedError)
+        alive = _first(step, self._agent.lost(), raises=LostError)
+        await _first(alive, self._agent.terminating.wait(), raises=TerminatedError)
 
     async def _run(self) -> None:
         await self._agent.say(self._start())
@@ -127,27 +130,34 @@ class Life:
             await _first(self._keep_all(ended), self._agent.lost(), raises=LostError)
 
     async def _keep_all(self, ended: Ended) -> None:
-        """The log first, so that it is there even if nothing else is."""
-        await self._work.finish_log(ended.log.segments)
+        """The log first, so that it is there even if nothing else is. What an earlier life committed is not touched."""
+        if await self._work.is_committed(ended.outcome):
+            return
+        await self._work.finish_log(ended.log)
         await self._work.last_checkpoint(self._agent)
         try:
             await self._work.publish(verdicts.publication(ended.outcome, self._document))
             await self._work.commit(ended.outcome, ended, self._state.began)
         except SupersededError as error:
             self._say(f"{error}: nothing of this attempt is published")
+            if ended.outcome == "completed":
+                raise FailedError(verdicts.upload_failed(str(error))) from error
 
     async def _fail(self, failure: Failure) -> None:
         self._say(f"failed: {failure.reason}")
         self._keeper.change(failure=failure)
         if self._state.ended is not None:
-            await self._quietly(self._work.finish_log(self._state.ended.log.segments))
+            await self._quietly(self._work.finish_log(self._state.ended.log))
         await self._quietly(self._work.commit("failed", self._state.ended, self._state.began, failure))
 
     async def _lose(self) -> None:
-        self._say("the agent is gone without a last word: its log and files are kept, nothing is published")
+        reason = "the agent is gone without a last word"
+        self._say(f"{reason}: its log and files are kept, nothing is published")
         await self._quietly(self._work.finish_log(None))
         await self._quietly(self._work.keep_output())
         await self._quietly(self._work.commit("lost", self._state.ended, self._state.began))
+        # If the agent was only frozen, it must not end as if all was well.
+        self._keeper.change(failure=verdicts.system_failed(reason))
 
     async def _quietly(self, step: Awaitable[None]) -> None:
         """For what is kept after the end is known: it changes nothing if it fails, but it is said."""

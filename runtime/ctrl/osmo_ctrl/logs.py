@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +38,12 @@ class LogArchive:
         """When nobody says how many there are."""
         while self._path(self.sent).exists():
             await self._send_next()
+
+    async def add(self, text: str) -> None:
+        """A line of osmo-ctrl's own, behind all segments."""
+        if self._store is not None:
+            line = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}000Z stderr F [osmo] {text}\n"
+            await self._store.write(f"{self._prefix}/{self.sent:06}.log", line.encode())
 
     async def _send_next(self) -> None:
         async with self._sending:

@@ -21,9 +21,13 @@ class Stores:
         self._said = 0.0
 
     def storage(self) -> Store | None:
-        """None for a workflow that moves no data."""
+        """To write; None for a workflow that moves no data."""
         place = self._places.storage()
         return self._open(place, self._timeouts.storage_upload) if place else None
+
+    def storage_to_read(self) -> Store | None:
+        place = self._places.storage()
+        return self._open(place, self._timeouts.storage_download) if place else None
 
     def to_read(self, url: str) -> Store:
         return self._open(self._places.of_url(url), self._timeouts.storage_download)
@@ -34,6 +38,10 @@ class Stores:
     def bucket(self, name: str) -> DatasetBucket:
         place, bucket = self._places.of_bucket(name)
         return DatasetBucket(self._open(place, self._timeouts.storage_upload), bucket.single_writer)
+
+    def bucket_to_read(self, name: str) -> Store:
+        place, _ = self._places.of_bucket(name)
+        return self._open(place, self._timeouts.storage_download)
 
     def _open(self, place: Place, seconds: float) -> Store:
         return open_store(place, Patience(seconds, self._waits))

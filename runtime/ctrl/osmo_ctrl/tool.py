@@ -6,6 +6,7 @@ It is there from the start of osmo-ctrl. What answers is imported when somebody 
 import asyncio
 import os
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -57,10 +58,15 @@ class ToolSocket:
     async def _serve(self, connection: socket.socket) -> None:
         from osmo_ctrl.tool_peer import Peer
 
-        async with Peer(connection) as peer:
-            if self._desk is None:
-                self._desk = self._open_desk()
-            await peer.serve(self._desk.answer(peer))
+        try:
+            async with Peer(connection) as peer:
+                if self._desk is None:
+                    self._desk = self._open_desk()
+                await peer.serve(self._desk.answer(peer))
+        except Exception:
+            import traceback
+
+            traceback.print_exc(file=sys.stdout)
 
 
 def _turn_away(connection: socket.socket) -> None:

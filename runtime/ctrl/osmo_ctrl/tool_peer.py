@@ -52,7 +52,7 @@ class Peer:
         self._drop_heard()
 
     async def serve(self, answering: Coroutine[Any, Any, Result]) -> None:
-        """The answer's result is the last word; but a tool that breaks the rules is told so, and one that is gone nothing."""
+        """Its result is the last word. A tool that breaks the rules is told so instead; one that is gone, nothing."""
         answer = asyncio.create_task(answering)
         try:
             await asyncio.wait((answer, self._ended), return_when=asyncio.FIRST_COMPLETED)

@@ -6,7 +6,7 @@ from typing import Final
 
 from osmo_ctrl.storage import MIB
 from osmo_ctrl.tool_descriptors import Passed
-from osmo_ctrl.tool_messages import MOST_FILES, Done, End, File
+from osmo_ctrl.tool_messages import MOST_FILES, Done, End, File, FromTool
 from osmo_ctrl.tool_peer import Peer, SilentError, WrongWordError
 from osmo_ctrl.transfer import TransferError
 from osmo_ctrl.tree import Fault
@@ -55,7 +55,7 @@ class _Receiving:
             raise WrongWordError(f"the tool said `{message.kind}` out of turn")
         return None
 
-    async def _hear(self) -> tuple[object, Passed | None]:
+    async def _hear(self) -> tuple[FromTool, Passed | None]:
         """While files are under way it may be silent: it waits for us."""
         while True:
             try:

@@ -121,9 +121,7 @@ def _parts(url: str) -> tuple[str, list[str]]:
     return scheme, [part for part in rest.split("/") if part]
 
 
-def _chosen(
-    target: str, known: Mapping[tuple[str, str], DatasetOutput | UpdateOutput | None], what: str
-) -> Dataset:
+def _chosen(target: str, known: Mapping[tuple[str, str], DatasetOutput | UpdateOutput | None], what: str) -> Dataset:
     """Without a bucket it is the one that the task names with this dataset, if that is clear."""
     path, _, reference = target.partition(":")
     bucket, has_bucket, name = path.rpartition("/")

@@ -7,11 +7,9 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final
 
 from osmo_ctrl import beneath
-
-_MOST_LINKS: Final = 40  # as in Linux
+from osmo_ctrl.links import BadLink, resolve
 
 
 class Kind(Enum):
@@ -149,10 +147,12 @@ class _Walker:
             self.faults.append(Fault(path, f"{_kind_of(status.st_mode)} cannot be uploaded"))
 
     def _link(self, path: str) -> None:
-        source, status = self._resolve(path)
-        if status is None:
-            self.faults.append(Fault(path, source))
-        elif self._links is Links.KEEP:
+        try:
+            source, status = resolve(self._base, path, self._root)
+        except BadLink as error:
+            self.faults.append(Fault(path, str(error)))
+            return
+        if self._links is Links.KEEP:
             self._add(Entry(path, Kind.LINK, target=source))
         elif stat.S_ISREG(status.st_mode):
             self._add(_file(path, source, status))
@@ -169,47 +169,6 @@ class _Walker:
             self.faults.append(Fault(entry.path, "its name is not UTF-8"))
         else:
             self.entries.append(entry)
-
-    def _resolve(self, path: str) -> tuple[str, os.stat_result | None]:
-        """Where a link leads at last, and what is there; or why it leads nowhere, and None."""
-        found: list[str] = []
-        waiting = deque(path.split("/"))
-        status: os.stat_result | None = None
-        followed = 0
-        while waiting:
-            part = waiting.popleft()
-            if part in ("", "."):
-                continue
-            if part == "..":
-                if not found:
-                    return "a link out of the directory", None
-                found.pop()
-                continue
-            try:
-                with beneath.directory(self._base, "/".join(found)) as parent:
-                    status = os.stat(part, dir_fd=parent, follow_symlinks=False)
-                    target = os.readlink(part, dir_fd=parent) if stat.S_ISLNK(status.st_mode) else None
-            except OSError:
-                return "a link that leads nowhere", None
-            if target is None:
-                found.append(part)
-                continue
-            followed += 1
-            if followed > _MOST_LINKS:
-                return "a link that leads in a circle", None
-            if target.startswith("/"):
-                if not self._root or not f"{target}/".startswith(f"{self._root}/"):
-                    return "a link out of the directory", None
-                found, target = [], target[len(self._root) :]
-            waiting.extendleft(reversed(target.split("/")))
-        return self._status_of(found)
-
-    def _status_of(self, found: list[str]) -> tuple[str, os.stat_result | None]:
-        try:
-            with beneath.directory(self._base, "/".join(found[:-1])) as parent:
-                return "/".join(found), os.stat(found[-1] if found else ".", dir_fd=parent, follow_symlinks=False)
-        except OSError:
-            return "a link that leads nowhere", None
 
 
 def _file(path: str, source: str, status: os.stat_result) -> Entry:

@@ -173,7 +173,7 @@ def _open(source: Source) -> int:
     try:
         descriptor = source.open()
     except OSError as error:
-        raise FileFault(beneath.reason_of(error)) from None
+        raise FileFault(beneath.reason_of(error), moving=isinstance(error, FileNotFoundError)) from None
     try:
         _check(source, descriptor)
     except FileFault:

@@ -14,7 +14,7 @@ from osmo_ctrl.document import TaskDocument
 from osmo_ctrl.fetching import Fetching
 from osmo_ctrl.inputs import MissingDataError
 from osmo_ctrl.logs import LogArchive
-from osmo_ctrl.messages import Ended, Failure
+from osmo_ctrl.messages import Ended, Failure, Log
 from osmo_ctrl.outputs import Output
 from osmo_ctrl.publishing import Publishing
 from osmo_ctrl.records import Exit, Manifest, Phase, Run, StoredKpi, WrittenDataset
@@ -49,11 +49,12 @@ class Work:
         self._settings = settings
         self._reporter = reporter
         self._storage = stores.storage()
+        self._storage_to_read = stores.storage_to_read()  # before the command: it waits less long
         self._attempt = Attempt(document.workflow_id, settings.run, document.task, settings.attempt, settings.pod)
         limits = Limits()
         began = datetime.fromtimestamp(keeper.state.began.get("download", time.time()), UTC)
         self._is_restarted = "upload" in keeper.state.began
-        self._fetching = Fetching(document, self._attempt, stores, self._storage, limits)
+        self._fetching = Fetching(document, self._attempt, stores, self._storage_to_read, limits)
         self._publishing = Publishing(document, self._attempt, stores, limits, reporter.say, began)
         self._log = LogArchive(
             settings.log, self._storage, f"{self._attempt.prefix}/log", keeper.state.segments,
@@ -68,15 +69,15 @@ class Work:
 
     async def claim(self) -> None:
         """Before anything else: from here on an older attempt knows that it is one."""
-        if self._storage is None:
+        if self._storage_to_read is None:
             return
         now = time.time()
         run = Run(
             workflow_id=self._document.workflow_id, run=self._settings.run, workflow=self._document.workflow, began=now
         )
         with _blaming(verdicts.download_failed):
-            await attempts.record_run(self._storage, run)
-            await attempts.claim(self._storage, self._attempt, self._settings.node, now)
+            await attempts.record_run(self._storage_to_read, run)
+            await attempts.claim(self._storage_to_read, self._attempt, self._settings.node, now)
 
     async def download(self) -> None:
         with _blaming(verdicts.download_failed):
@@ -85,10 +86,12 @@ class Work:
     async def follow_log(self) -> None:
         await self._log.follow()
 
-    async def finish_log(self, segments: int | None) -> None:
-        """`segments` is None where nobody knows how many there are."""
+    async def finish_log(self, log: Log | None) -> None:
+        """`log` is None where nobody knows how much there is."""
         with _blaming(verdicts.upload_failed):
-            await (self._log.finish_all() if segments is None else self._log.finish(segments))
+            await (self._log.finish_all() if log is None else self._log.finish(log.segments))
+            if log is not None and log.missing:
+                await self._log.add(f"{log.missing} bytes of the log are missing: there was no room for them")
 
     async def checkpoint(self, agent: Agent) -> None:
         await self._checkpoints.follow(agent)
@@ -117,6 +120,13 @@ class Work:
             if what.datasets:
                 self._datasets = await self._publishing.datasets(self._settings.output)
 
+    async def is_committed(self, outcome: Recorded) -> bool:
+        """Whether an earlier life has brought it to its end."""
+        if self._storage is None or not self._is_restarted:
+            return False
+        with _blaming(verdicts.upload_failed):
+            return await attempts.is_committed(self._storage, self._attempt, outcome)
+
     async def commit(
         self, outcome: Recorded, ended: Ended | None, began: Mapping[str, float], failure: Failure | None = None
     ) -> None:
@@ -141,7 +151,7 @@ class Work:
         )
         with _blaming(verdicts.upload_failed):
             if await attempts.commit(self._storage, manifest) is Commit.DISCARDED:
-                raise SupersededError("another pod has committed this attempt")
+                raise SupersededError("this attempt has been committed as another one")
 
     async def _is_superseded(self) -> bool:
         return self._storage is not None and await attempts.is_superseded(self._storage, self._attempt)

@@ -1,0 +1,3 @@
+module osmo.dev/tests/program
+
+go 1.24
