@@ -13,9 +13,9 @@ _MOST_TRIES: Final = 100_000
 
 
 def guessed_origin(template: str, rendered: str) -> tuple[int, ...]:
-    """A line of the template for each line of the text, from 1; 0 for one that is like none.
+    r"""A line of the template for each line of the text, from 1; 0 for one that is like none.
 
-    >>> guessed_origin("a:\\n{% if x %}\\n  b: {{ y }}\\n{% endif %}\\n", "a:\\n\\n  b: 5\\nc\\n")
+    >>> guessed_origin("a:\n{% if x %}\n  key: {{ y }}\n{% endif %}\n", "a:\n\n  key: 5\nc\n")
     (1, 0, 3, 0, 0)
     """
     lines = template.split("\n")

@@ -47,11 +47,19 @@ def _compose(text: str, found: Diagnostics) -> Node | None:
     try:
         return _Composer(found).compose(_events(text, LOADER))
     except (yaml.scanner.ScannerError, yaml.parser.ParserError):
-        # `[a:, b]` is a list to PyYAML, and a fault to libyaml.
+        # `[a:, b]` is a list to PyYAML, and a fault to libyaml; so is `"\\ud83d\\ude00"`, as JSON has a character.
         if len(text) <= _MOST_FOR_PYYAML:
-            with suppress(yaml.YAMLError):
-                return _Composer(found).compose(_events(text, yaml.SafeLoader))
+            with suppress(yaml.YAMLError, UnicodeError):
+                return _Composer(found).compose(_whole(_events(text, yaml.SafeLoader)))
         raise
+
+
+def _whole(events: Iterator[Any]) -> Iterator[Any]:
+    """Halves of characters as the characters that they are. UnicodeDecodeError for a half alone."""
+    for event in events:
+        if isinstance(event, yaml.ScalarEvent) and not event.value.isascii():
+            event.value = event.value.encode("utf-16", "surrogatepass").decode("utf-16")
+        yield event
 
 
 def refuse_disputed(text: str, found: Diagnostics) -> None:

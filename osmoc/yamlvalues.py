@@ -13,6 +13,7 @@ from osmoc.diagnostics import Diagnostics
 from osmoc.yamlnodes import MERGE, NULL, TAG, Kind, Node, Scalar
 
 _MAX_DIGITS: Final = 100
+_BUILT: Final = ("int", "float", "bool", "timestamp", "binary")
 # A bare `=`, and `<<` where it is no key.
 _RESERVED: Final = (TAG + "value", MERGE)
 # What aliases may add to a document: collections that are read once more, characters of scalars.
@@ -141,9 +142,11 @@ class Reader:
             self._found.report(codes.TOO_LARGE, node.span, f"a number of {len(node.value)} characters")
             return node.value
         kind = node.tag.removeprefix(TAG)
-        build = getattr(self._constructor, f"construct_yaml_{kind}", None)
+        if kind not in _BUILT:
+            return node.value  # a tag that was reported
+        build = getattr(self._constructor, f"construct_yaml_{kind}")
         try:
-            value = build(yaml.ScalarNode(node.tag, node.value)) if build else node.value
+            value = build(yaml.ScalarNode(node.tag, node.value))
         except (ValueError, LookupError, OverflowError, AttributeError, yaml.YAMLError):
             # `2024-13-45` has the form of a date, `!!int x` asks for what it is not.
             self._found.report(codes.YAML_SYNTAX, node.span, f"not valid YAML: `{node.value}` is no {kind}")

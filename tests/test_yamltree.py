@@ -235,6 +235,8 @@ def test_lines(text: str, path: tuple[str | int, ...], expected: tuple[int, int]
         ("a: !!str [b]\n", [("E003", 1)]),
         ("a: !!map x\n", [("E003", 1)]),
         ("a: ! [b]\n", []),
+        ('a: "\\ud83d\\ude00"\n', []),
+        ('a: "\\ud83d"\n', [("E003", 1)]),
         ("a: =\n", [("E003", 1)]),
         ("a: [<<]\n", [("E003", 1)]),
         ("a: [b:, c]\n", []),  # libyaml refuses it, PyYAML reads it

@@ -60,12 +60,15 @@ class Task(Record):
 
 
 class Run(Record):
-    """`file` is what was run. A run that is not finished and that nobody holds was killed."""
+    """`file` is what was run. A run that is not finished and that nobody holds was killed.
+
+    `key` is its name in the storage, which other machines may share: the number alone they may have too.
+    """
 
     version: int = VERSION
     id: str
     name: str
-    number: int
+    key: str
     file: str
     engine: str
     state: State = State.RUNNING

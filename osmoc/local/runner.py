@@ -207,7 +207,7 @@ class Runner:
     def _prepare(self, here: Room, record: records.Attempt, gpus: list[int], log: LineLog) -> Running:
         settings = self._settings
         room.make_room(here, settings.credentials)
-        pod = room.Attempt(run=str(self._run.number), number=record.attempt, pod=record.pod, node=settings.node)
+        pod = room.Attempt(run=self._run.key, number=record.attempt, pod=record.pod, node=settings.node)
         ctrl = Prepared(
             room.ctrl_config(here, self._machine), room.ctrl_environment(here, self._machine, pod, settings.host)
         )
@@ -295,7 +295,7 @@ def new_record(plan: Plan, folder: Folder, file: str, engine: str) -> Run:
     return Run(
         id=folder.id,
         name=plan.name,
-        number=folder.number,
+        key=f"{folder.number}-{uuid.uuid4().hex[:8]}",
         file=file,
         engine=engine,
         started_at=time.time(),

@@ -68,7 +68,8 @@ def test_the_digits_in_their_images(desk: Desk) -> None:
 def test_what_a_command_sees(desk: Desk) -> None:
     script = (
         "hostname; id -u; head -1 /etc/os-release; cat /opt/given {{output}}/also; echo made > {{output}}/made; "
-        "chmod 600 {{output}}/made; cat /osmo/task.json /osmo/state/* /osmo/secrets/*; echo $KEY; ls /proc | grep -c '^[0-9]'"
+        "chmod 600 {{output}}/made; cat /osmo/task.json /osmo/state/* /osmo/secrets/*; echo $KEY; "
+        "ls /proc | grep -c '^[0-9]'"
     )
     files = "    files: [{path: /opt/given, contents: g}, {path: '{{output}}/also', contents: a}]"
     text = task(script, files, "    credentials: {wandb: {KEY: api_key}}")

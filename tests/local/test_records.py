@@ -16,7 +16,7 @@ def records(tmp_path: Path) -> Records:
 
 
 def _run(folder: Folder) -> Run:
-    return Run(id=folder.id, name="digits", number=folder.number, file="w.yaml", engine="process", started_at=1.0)
+    return Run(id=folder.id, name="digits", key=str(folder.number), file="w.yaml", engine="process", started_at=1.0)
 
 
 def test_numbers_count_up_for_each_name(records: Records) -> None:

@@ -15,7 +15,7 @@ def attempt(number: int = 0, **more: object) -> Attempt:
 
 def run(**tasks: Task) -> Run:
     upstream = {name: tuple(list(tasks)[:n]) for n, name in enumerate(tasks)}
-    return Run(id="d-1", name="d", number=1, file="w", engine="process", started_at=10, upstream=upstream, tasks=tasks)
+    return Run(id="d-1", name="d", key="1", file="w", engine="process", started_at=10, upstream=upstream, tasks=tasks)
 
 
 def test_plain_lines() -> None:

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import pytest
 from runtime.s3 import S3, Proxy, new_bucket, serve
 
+from osmo_ctrl import storage
+
 
 @pytest.fixture(scope="session")
 def s3_port() -> Iterator[int]:
@@ -22,3 +24,9 @@ def s3(s3_port: int) -> S3:
 def proxy(s3_port: int) -> Iterator[Proxy]:
     with Proxy(s3_port).running() as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def quick_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests make storages fail, and need not wait as long as people."""
+    monkeypatch.setattr(storage, "_FIRST_PAUSE", 0.02)

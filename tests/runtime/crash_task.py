@@ -42,7 +42,10 @@ class Site:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """`files` are paths and sizes. What they hold says which attempt wrote it, and each attempt has a name of its own."""
+    """`files` are paths and sizes. What they hold says which attempt wrote it, and each attempt has a name of its own.
+
+    `code` is what the first attempt's command ends with.
+    """
 
     files: Mapping[str, int] = field(default_factory=lambda: {"who": 6, "deep/file": 70_000, "empty": 0})
     given: Mapping[str, int] = field(default_factory=lambda: {"a": 1000, "b/c": 10})
@@ -76,13 +79,13 @@ class Task:
         if self.given:
             parts.append("cp -r $I copy")
         for path, size in self.files.items():
-            parts.append(f"mkdir -p $(dirname {path}); yes $A | head -c {size} > {path}")
+            parts.append(f"mkdir -p \"$(dirname '{path}')\"; yes $A | head -c {size} > '{path}'")
         if self.checkpoint:
             parts.append("mkdir -p $W; echo $A > $W/state; yes $A | head -c 5000 > $W/more")
         parts.append(f"for n in $(seq {self.lines}); do echo line $n; done; echo error >&2")
         if self.seconds:
             parts.append(f"sleep {self.seconds}")
-        return "; ".join(["cd $O", *parts, "echo end", f"exit {self.code}"])
+        return "; ".join(["cd $O", *parts, "echo end", f"[ $A = 0 ] && exit {self.code}; exit 0"])
 
     @property
     def output(self) -> str:

@@ -8,9 +8,10 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 import pytest
 from runtime.pod import Pod, document, has_programs, until
@@ -91,10 +92,10 @@ class Client:
     def ask(self, operation: str, target: str) -> "Client":
         return self.say(kind="request", version=1, operation=operation, target=target)
 
-    def file(self, path: Path, *descriptors: int, number: int = 0, **changes: Any) -> "Client":
-        status = path.stat()
+    def file(self, file: Path, *descriptors: int, number: int = 0, **changes: Any) -> "Client":
+        status = file.stat()
         seen = {"size": status.st_size, "modified": status.st_mtime_ns, "mode": status.st_mode}
-        return self.say(*descriptors, **{"kind": "file", "id": number, "path": path.name, **seen, **changes})
+        return self.say(*descriptors, **{"kind": "file", "id": number, "path": file.name, **seen, **changes})
 
     def hear(self) -> dict[str, Any]:
         while b"\n" not in self.received:
@@ -125,19 +126,23 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "declared"
 
 
+def task_of(base: Path, number: int, script: str, attempt: int = 0, **changes: Any) -> Task:
+    """Its data lies below `base`; it has an output URL, unless it is given other data."""
+    root, work = base / f"pod-{number}", base / f"work-{number}"
+    work.mkdir()
+    path = f"{root}/bin{os.pathsep}{os.environ['PATH']}"
+    data = {"outputs": [url(base / "declared")], "buckets": [BUCKET]}
+    made = document(base / "storage", "/bin/sh", "-ec", f"cd {work}; {script}", **(data | changes))
+    environment = {"PATH": path, "D": f"file://{base}/declared"}
+    return Task(Pod(root=root, document=made, attempt=attempt, environment=environment), work)
+
+
 @pytest.fixture
-def make(tmp_path: Path, storage: Path, folder: Path) -> Iterator[Make]:
-    """Tasks with an output URL, unless they are given other data."""
+def make(tmp_path: Path, storage: Path) -> Iterator[Make]:
     tasks: list[Task] = []
 
-    def make(script: str, attempt: int = 0, **changes: Any) -> Task:
-        root, work = tmp_path / f"pod-{len(tasks)}", tmp_path / f"work-{len(tasks)}"
-        work.mkdir()
-        path = f"{root}/bin{os.pathsep}{os.environ['PATH']}"
-        data = {"outputs": [{"kind": "url", "url": f"file://{folder}", "regex": "nothing"}], "buckets": [BUCKET]}
-        made = document(storage, "/bin/sh", "-ec", f"cd {work}; {script}", **(data | changes))
-        environment = {"PATH": path, "D": f"file://{folder}"}
-        tasks.append(Task(Pod(root=root, document=made, attempt=attempt, environment=environment), work))
+    def make(script: str, **changes: Any) -> Task:
+        tasks.append(task_of(tmp_path, len(tasks), script, **changes))
         return tasks[-1]
 
     yield make
@@ -145,22 +150,41 @@ def make(tmp_path: Path, storage: Path, folder: Path) -> Iterator[Make]:
         task.pod.stop()
 
 
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Task]:
+    """A task in the midst of its command, for many tests; it must end well after all of them."""
+    base = tmp_path_factory.mktemp("running")
+    data = {"outputs": [url(base / "declared"), dataset("cats"), dataset("many"), dataset("half")]}
+    task = task_of(base, 0, "while [ ! -e end ]; do sleep 0.05; done", **data)
+    try:
+        task.start().pod.until(lambda: task.pod.phase == "run")
+        yield task
+        (task.work / "end").touch()
+        assert task.pod.wait() == 0, task.pod.said()
+        assert "Traceback" not in task.pod.output("ctrl.out") and not task.pod.output("ctrl.err")
+    finally:
+        task.pod.stop()
+
+
 @pytest.fixture
-def waiting(make: Make, folder: Path) -> Iterator[Task]:
-    """A task in the midst of its command, to whose osmo-ctrl nothing may happen."""
+def place(running: Task) -> Path:
+    """A folder of its own for each test, below the URL of the task."""
+    folder = running.work.parent / "declared" / uuid4().hex
     (folder / "sub").mkdir(parents=True)
     (folder / "sub" / "there").write_bytes(b"here")
-    task = make("while [ ! -e end ]; do sleep 0.05; done", outputs=[url(folder), dataset("cats")]).start()
-    task.pod.until(lambda: task.pod.phase == "run")
-    assert task.osmo("data", "list", f"file://{folder}").returncode == 0
+    return folder
+
+
+@pytest.fixture
+def waiting(running: Task, place: Path, tmp_path: Path) -> Iterator[Task]:
+    """The running task. Nothing may happen to its osmo-ctrl, which still serves others when a test is over."""
+    task = replace(running, work=tmp_path)
+    assert task.osmo("data", "list", f"file://{place}").returncode == 0
     before = task.descriptors
     yield task
-    listed = task.osmo("data", "list", f"file://{folder}/sub")
-    assert (listed.returncode, listed.stderr) == (0, "") and listed.stdout.endswith("Z there\n")
+    listed = task.osmo("data", "list", f"file://{place}/sub")
+    assert (listed.returncode, listed.stderr) == (0, "") and "Z there\n" in listed.stdout
     until(lambda: task.descriptors <= before, said=lambda: f"{task.descriptors} descriptors, before {before}")
-    (task.work / "end").touch()
-    assert task.pod.wait() == 0, task.pod.said()
-    assert "Traceback" not in task.pod.output("ctrl.out") and not task.pod.output("ctrl.err")
 
 
 def url(folder: Path) -> dict[str, Any]:
@@ -248,6 +272,7 @@ def test_a_dataset_is_made_and_read_back(make: Make) -> None:
     reader = make(
         "osmo dataset download cats:good now; cat now/cats/d/a; test -x now/cats/d/a; osmo dataset download cats now; "
         "cat now/cats/a; ! osmo dataset download cats:7 now; ! osmo dataset upload cats now",
+        task="reader",
         inputs=[dataset("cats", version="1")],
         outputs=[],
     )
@@ -258,23 +283,25 @@ def test_a_dataset_is_made_and_read_back(make: Make) -> None:
 def test_an_update_keeps_what_it_is_made_of(make: Make, storage: Path) -> None:
     make(f"{FILES}; osmo dataset upload cats d/", outputs=[dataset("cats")]).run()
     said = make(
-        "echo new > new; osmo dataset upload cats:better new", outputs=[dataset("cats", "update_dataset", base="")]
+        "echo new > new; osmo dataset upload cats:better new",
+        task="again",
+        outputs=[dataset("cats", "update_dataset", base="")],
     ).run()
     assert said == "cats:2\n"
     version = json.loads((storage / "datasets/cats/versions/2.json").read_text())
     assert [file["path"] for file in version["files"]] == ["a", "e/b", "link", "new", "none"] and version["base"] == 1
-    assert version["origin"] == {"workflow_id": "flow-1", "run": "run-1", "task": "work"}
+    assert version["origin"] == {"workflow_id": "flow-1", "run": "run-1", "task": "again"}
 
 
-def test_two_thousand_small_files(waiting: Task, folder: Path) -> None:
+def test_two_thousand_small_files(waiting: Task, place: Path) -> None:
     for number in range(2000):
         path = waiting.work / f"many/{number % 20}/{number}"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(str(number))
     steps = (
-        ("data", "upload", "many", f"file://{folder}/x"),
-        ("data", "download", f"file://{folder}/x", "back"),
-        ("dataset", "upload", "cats", "many"),
+        ("data", "upload", "many", f"file://{place}/x"),
+        ("data", "download", f"file://{place}/x", "back"),
+        ("dataset", "upload", "many", "many"),
     )
     for arguments in steps:
         done = waiting.osmo(*arguments)
@@ -283,7 +310,7 @@ def test_two_thousand_small_files(waiting: Task, folder: Path) -> None:
     assert sorted(int(path.read_text()) for path in back.rglob("*") if path.is_file()) == list(range(2000))
 
 
-def test_several_at_once_do_not_mix(waiting: Task, folder: Path) -> None:
+def test_several_at_once_do_not_mix(waiting: Task, place: Path) -> None:
     done: list[int] = []
 
     def both(name: str, size: int) -> None:
@@ -291,13 +318,13 @@ def test_several_at_once_do_not_mix(waiting: Task, folder: Path) -> None:
         (waiting.work / name).mkdir()
         for number in range(3):
             (waiting.work / name / f"{number}").write_bytes(content + bytes([number]))
-        done.append(waiting.osmo("data", "upload", name, f"file://{folder}").returncode)
-        done.append(waiting.osmo("data", "download", f"file://{folder}/{name}", f"{name}-back").returncode)
+        done.append(waiting.osmo("data", "upload", name, f"file://{place}").returncode)
+        done.append(waiting.osmo("data", "download", f"file://{place}/{name}", f"{name}-back").returncode)
         for number in range(3):
             assert (waiting.work / f"{name}-back/{number}").read_bytes() == content + bytes([number])
             done.append(0)
 
-    threads = [threading.Thread(target=both, args=(f"t{n}", n * 18 * MIB + 1000)) for n in range(4)]
+    threads = [threading.Thread(target=both, args=(f"t{n}", n * 9 * MIB + 1000)) for n in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -305,7 +332,7 @@ def test_several_at_once_do_not_mix(waiting: Task, folder: Path) -> None:
     assert done == [0] * 20
 
 
-def test_a_file_that_changes_is_named_and_the_others_are_there(waiting: Task, folder: Path) -> None:
+def test_a_file_that_changes_is_named_and_the_others_are_there(waiting: Task, place: Path) -> None:
     growing = threading.Event()
 
     def grow() -> None:
@@ -319,20 +346,20 @@ def test_a_file_that_changes_is_named_and_the_others_are_there(waiting: Task, fo
         (waiting.work / f"d/{number}").write_text("quiet")
     thread = threading.Thread(target=grow)
     thread.start()
-    for arguments in (("data", "upload", "d", f"file://{folder}/x"), ("dataset", "upload", "cats", "d")):
+    for arguments in (("data", "upload", "d", f"file://{place}/x"), ("dataset", "upload", "half", "d")):
         done = waiting.osmo(*arguments)
         assert (done.returncode, done.stderr) == (1, "osmo: d/log: it changed while it was read\n")
     growing.set()
     thread.join()
-    assert len(list((folder / "x/d").iterdir())) == 100
-    assert waiting.osmo("dataset", "info", "cats").returncode == 1, "no version of half the files"
+    assert len(list((place / "x/d").iterdir())) == 100
+    assert waiting.osmo("dataset", "info", "half").returncode == 1, "no version of half the files"
 
 
-def test_what_cannot_be_written_where_the_user_wants_it_leaves_no_half_files(waiting: Task, folder: Path) -> None:
+def test_what_cannot_be_written_where_the_user_wants_it_leaves_no_half_files(waiting: Task, place: Path) -> None:
     (waiting.work / "back/there/x").mkdir(parents=True)
-    done = waiting.osmo("data", "download", f"file://{folder}/sub", "back")
+    done = waiting.osmo("data", "download", f"file://{place}/sub", "back")
     assert done.returncode == 1 and done.stderr.startswith("osmo: there: ")
-    done = waiting.osmo("data", "download", f"file://{folder}/sub/nothing", "back")
+    done = waiting.osmo("data", "download", f"file://{place}/sub/nothing", "back")
     assert done.returncode == 1 and "there is nothing below it" in done.stderr
 
 
@@ -379,7 +406,7 @@ def test_the_socket_is_there_from_the_start_for_the_group_only(make: Make) -> No
     ("operation", "target", "reason"),
     [
         ("data_upload", "file:///etc", "below no URL of the task"),
-        ("data_upload", "$D-beside", "below no URL of the task"),
+        ("data_upload", "$R-beside", "below no URL of the task"),
         ("data_upload", "$D/../storage", "a name with an empty, `.` or `..` part"),
         ("data_upload", "$D//x", "a name with an empty"),
         ("data_upload", "$D/.osmo-checkpoint/x", "a name that osmo-ctrl keeps for itself"),
@@ -388,17 +415,16 @@ def test_the_socket_is_there_from_the_start_for_the_group_only(make: Make) -> No
         ("data_upload", "ftp://elsewhere/x", "this is not the URL of a storage"),
         ("data_download", "file:///etc", "may not be read"),
         ("data_list", "$S", "may not be read"),
-        ("dataset_upload", "dogs", "is not an output of this task, which has `cats`"),
+        ("dataset_upload", "dogs", "is not an output of this task, which has `cats`, `many`, `half`"),
         ("dataset_upload", "team/cats", "is not an output of this task"),
         ("dataset_upload", "cats:7", "cannot be a tag"),
         ("dataset_download", "cats", "is not an input of this task, which has none"),
         ("dataset_info", "../cats", "is not an input or output of this task"),
     ],
 )
-def test_other_places_are_refused(
-    operation: str, target: str, reason: str, waiting: Task, folder: Path, storage: Path
-) -> None:
-    target = target.replace("$D", f"file://{folder}").replace("$S", f"file://{storage}")
+def test_other_places_are_refused(operation: str, target: str, reason: str, waiting: Task, place: Path) -> None:
+    for name, path in {"$D": place, "$R": place.parent, "$S": place.parent.parent / "storage"}.items():
+        target = target.replace(name, f"file://{path}")
     assert reason in waiting.connect().ask(operation, target).result()
 
 
@@ -441,9 +467,9 @@ def test_what_is_no_request_is_refused(lines: bytes, reason: str, waiting: Task)
 )
 @pytest.mark.parametrize("operation", ["data_upload", "dataset_upload"])
 def test_only_descriptors_of_files_are_read(
-    what: str, reason: str, operation: str, waiting: Task, folder: Path, tmp_path: Path
+    what: str, reason: str, operation: str, waiting: Task, place: Path, tmp_path: Path
 ) -> None:
-    target = f"file://{folder}" if operation == "data_upload" else "cats"
+    target = f"file://{place}" if operation == "data_upload" else "cats"
     client = waiting.connect().ask(operation, target)
     path = waiting.work / "f"
     path.write_text("text")
@@ -471,7 +497,7 @@ def test_only_descriptors_of_files_are_read(
         assert client.hear() == {"kind": "done", "id": 0}
         client.say(kind="end")
     assert reason in client.result()
-    assert not (folder / "f").exists()
+    assert not (place / "f").exists()
 
 
 @pytest.mark.parametrize(
@@ -483,8 +509,8 @@ def test_only_descriptors_of_files_are_read(
         (os.O_RDWR, "-"),
     ],
 )
-def test_only_descriptors_of_files_are_written(flags: int, reason: str, waiting: Task, folder: Path) -> None:
-    client = waiting.connect().ask("data_download", f"file://{folder}/sub")
+def test_only_descriptors_of_files_are_written(flags: int, reason: str, waiting: Task, place: Path) -> None:
+    client = waiting.connect().ask("data_download", f"file://{place}/sub")
     said = client.hear()
     assert (said["kind"], said["path"], said["size"]) == ("file", "there", 4)
     target = waiting.work / "f"
@@ -497,15 +523,15 @@ def test_only_descriptors_of_files_are_written(flags: int, reason: str, waiting:
 
 
 @pytest.mark.parametrize("answer", [{"kind": "opened", "id": 9, "error": "no"}, {"kind": "end"}])
-def test_an_answer_to_another_question_ends_a_download(answer: dict[str, Any], waiting: Task, folder: Path) -> None:
-    client = waiting.connect().ask("data_download", f"file://{folder}/sub")
+def test_an_answer_to_another_question_ends_a_download(answer: dict[str, Any], waiting: Task, place: Path) -> None:
+    client = waiting.connect().ask("data_download", f"file://{place}/sub")
     client.hear()
     assert "out of turn" in client.say(**answer).result()
 
 
-def test_too_many_files_under_way_end_an_upload(waiting: Task, folder: Path) -> None:
+def test_too_many_files_under_way_end_an_upload(waiting: Task, place: Path) -> None:
     """Those that do not wait for `done`."""
-    client = waiting.connect().ask("data_upload", f"file://{folder}")
+    client = waiting.connect().ask("data_upload", f"file://{place}")
     large = waiting.work / "large"
     with large.open("wb") as file:
         file.truncate(64 * MIB)
@@ -516,26 +542,26 @@ def test_too_many_files_under_way_end_an_upload(waiting: Task, folder: Path) -> 
     assert client.result() == "the tool said `file` out of turn"
 
 
-def test_a_file_that_is_too_large_for_any_object_is_not_begun(waiting: Task, folder: Path) -> None:
+def test_a_file_that_is_too_large_for_any_object_is_not_begun(waiting: Task, place: Path) -> None:
     huge = waiting.work / "huge"
     with huge.open("wb") as file:
         file.truncate(300 * 1024 * MIB)
-    done = waiting.osmo("data", "upload", "huge", f"file://{folder}")
+    done = waiting.osmo("data", "upload", "huge", f"file://{place}")
     assert (done.returncode, done.stderr) == (1, "osmo: huge: it has more than 256 GiB\n")
 
 
 @pytest.mark.parametrize("moment", ["connected", "asked", "passed", "half a line", "never reads", "not opened"])
-def test_whoever_vanishes_leaves_nothing_behind(moment: str, waiting: Task, folder: Path) -> None:
+def test_whoever_vanishes_leaves_nothing_behind(moment: str, waiting: Task, place: Path) -> None:
     path = waiting.work / "f"
     path.write_bytes(bytes(30 * MIB))
     for number in range(300):
-        (folder / f"sub/{number:0>200}").touch()
+        (place / f"sub/{number:0>200}").touch()
     clients = []
     for _ in range(10):
         client = waiting.connect()
         clients.append(client)
         if moment in ("asked", "passed", "half a line"):
-            client.ask("data_upload", f"file://{folder}/x")
+            client.ask("data_upload", f"file://{place}/x")
         if moment in ("passed", "half a line"):
             descriptor = os.open(path, os.O_RDONLY)
             client.file(path, descriptor)
@@ -544,31 +570,31 @@ def test_whoever_vanishes_leaves_nothing_behind(moment: str, waiting: Task, fold
             client.send(b'{"kind":')
         if moment == "never reads":
             client.connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            client.ask("data_list", f"file://{folder}")
+            client.ask("data_list", f"file://{place}")
         if moment == "not opened":
-            client.ask("data_download", f"file://{folder}/sub")
+            client.ask("data_download", f"file://{place}/sub")
     time.sleep(0.3)
-    assert waiting.osmo("data", "list", f"file://{folder}/sub").returncode == 0, "others are served meanwhile"
+    assert waiting.osmo("data", "list", f"file://{place}/sub").returncode == 0, "others are served meanwhile"
     for client in clients:
         client.connection.close()
 
 
-def test_too_many_connections_are_turned_away(waiting: Task, folder: Path) -> None:
+def test_too_many_connections_are_turned_away(waiting: Task, place: Path) -> None:
     clients = [waiting.connect() for _ in range(32)]
-    until(lambda: waiting.connect().hear().get("error", "").startswith("osmo-ctrl has too many requests"))
+    last = waiting.connect()
+    assert last.result() == "osmo-ctrl has too many requests of this task; ask again later"
     for client in clients:
         client.connection.close()
-    until(lambda: waiting.osmo("data", "list", f"file://{folder}").returncode == 0)
+    until(lambda: waiting.osmo("data", "list", f"file://{place}").returncode == 0)
 
 
 # Rights, without a process.
 
 
-def rights(tmp_path: Path, **changes: Any) -> Rights:
-    made = document(None, "true", **changes)
-    if "storage" in changes:
-        place = {"endpoint": "", "region": "", "secret": "", "claim": "", "publish_on_failure": True}
-        made["storage"] = {**place, "url": changes["storage"]}
+def rights(tmp_path: Path, storage: str = "", **changes: Any) -> Rights:
+    made = document(tmp_path if storage else None, "true", **changes)
+    if storage:
+        made["storage"]["url"] = storage
     read = TaskDocument.model_validate(made)
     return Rights(read, Places(read, tmp_path, tmp_path / "claim"), Attempt("flow-1", "run-1", "work", 2, "p" * 32))
 

@@ -51,11 +51,19 @@ def directory(base: int | str, path: str = "", *, make: int | None = None) -> It
 
 
 def _enter(parent: int, name: str, make: int | None) -> int:
-    if make is not None:
-        with suppress(FileExistsError):
-            os.mkdir(name, 0o700, dir_fd=parent)
-            os.chmod(name, make, dir_fd=parent)
-    return os.open(name, _DIRECTORY, dir_fd=parent)
+    is_new = make is not None and _make(parent, name)
+    descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
+    if make is not None and is_new:
+        os.fchmod(descriptor, make)  # whatever the umask is
+    return descriptor
+
+
+def _make(parent: int, name: str) -> bool:
+    try:
+        os.mkdir(name, 0o700, dir_fd=parent)
+    except FileExistsError:
+        return False
+    return True
 
 
 def open_file(base: int | str, path: str) -> int:

@@ -10,6 +10,7 @@ import posixpath
 import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from secrets import token_hex
 
 from osmo_ctrl.agent import Agent, AgentLostError, FileRefusedError
 from osmo_ctrl.attempts import Attempt
@@ -72,7 +73,7 @@ class _Folder:
         self._pattern = re.compile(wanted.regex)
         self._turn = asyncio.Lock()
         store = stores.to_write(wanted.url)
-        self._checkpoints = Checkpoints(store, self._name, attempt.pod, f"{attempt.folder}/{attempt.name}", limits)
+        self._checkpoints = Checkpoints(store, self._name, token_hex(4), f"{attempt.folder}/{attempt.name}", limits)
 
     async def take(self, agent: Agent) -> str:
         """What was done; empty if there was nothing to do."""

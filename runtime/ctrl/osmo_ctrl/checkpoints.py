@@ -6,6 +6,7 @@ copies to the plain names, where people look for them.
 
 import asyncio
 import errno
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -62,15 +63,19 @@ def choose(listed: Iterable[Listed], before: Generation | None) -> tuple[list[Ch
 
 
 class Checkpoints:
-    """Of one folder, called `name`, by one pod. `writer` says who it is."""
+    """Of one folder, called `name`. `writer` says who makes them.
 
-    def __init__(self, store: Store, name: str, pod: str, writer: str, limits: Limits) -> None:
+    `life` is of this process alone, and each try has a place of its own: a request of an earlier one may come late.
+    """
+
+    def __init__(self, store: Store, name: str, life: str, writer: str, limits: Limits) -> None:
         self._store = store
         self._name = name
-        self._pod = pod
+        self._life = life[:8]
         self._writer = writer
         self._limits = limits
         self._copied: int | None = None
+        self._tries: Counter[int] = Counter()
 
     async def take(self, listed: Sequence[Listed], open: Open, now: float, progress: Progress) -> Taken | None:
         """A new generation; None if the newest has just these files.
@@ -101,7 +106,9 @@ class Checkpoints:
     ) -> tuple[list[Uploaded], list[Fault]]:
         number = before.number + 1 if before else 1
         loop = asyncio.get_running_loop()
-        prefix = f"{self._folder}/files/{number:08}-{self._pod[:8]}"
+        again = f"-{self._tries[number]}" if self._tries[number] else ""
+        self._tries[number] += 1
+        prefix = f"{self._folder}/files/{number:08}-{self._life}{again}"
 
         def source(file: Listed) -> Source:
             def opened() -> int:

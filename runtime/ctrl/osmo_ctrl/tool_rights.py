@@ -64,8 +64,11 @@ class Rights:
 
     def dataset_to_write(self, target: str) -> Dataset:
         """Of several outputs of one dataset the first counts. Raises: RefusedError."""
-        outputs = [item for item in self._document.outputs if isinstance(item, DatasetOutput | UpdateOutput)]
-        return _chosen(target, {(item.bucket, item.name): item for item in reversed(outputs)}, "an output")
+        outputs: dict[tuple[str, str], DatasetOutput | UpdateOutput] = {}
+        for item in self._document.outputs:
+            if isinstance(item, DatasetOutput | UpdateOutput):
+                outputs.setdefault((item.bucket, item.name), item)
+        return _chosen(target, outputs, "an output")
 
     def dataset_to_show(self, target: str) -> Dataset:
         """Raises: RefusedError."""
