@@ -34,7 +34,7 @@ def main() -> int:
     with multiprocessing.Pool(given.at_once) as pool:
         counts = pool.starmap(_work, workers, chunksize=1)
     done, wrong = (sum(column) for column in zip(*counts, strict=True))
-    print(f"{done} scenarios, {wrong} of them went wrong")
+    sys.stdout.write(f"{done} scenarios, {wrong} of them went wrong\n")
     return 1 if wrong else 0
 
 
@@ -71,7 +71,8 @@ def _is_well(seed: int, port: int, keep: Path) -> bool:
     shutil.rmtree(kept, ignore_errors=True)
     kept.parent.mkdir(parents=True, exist_ok=True)
     shutil.move(root, kept)
-    print("\n".join([f"seed {seed}, {kept}: {given}", *found]), flush=True)
+    sys.stdout.write("\n".join([f"seed {seed}, {kept}: {given}", *found, ""]))
+    sys.stdout.flush()
     return False
 
 
