@@ -60,7 +60,7 @@ def compile_command(
 
 
 def _write(result: Result, output: str, format_: str) -> None:
-    from osmoc.emit.write import to_json, yaml_stream
+    from osmoc.emit.write import json_stream, yaml_stream
 
     path = Path(output)
     is_file = path.suffix in (".yaml", ".yml", ".json") and not path.is_dir()
@@ -68,7 +68,7 @@ def _write(result: Result, output: str, format_: str) -> None:
         update_folder(path, _files(result, format_))
         return
     is_json = format_ == "json" or path.suffix == ".json"
-    parts = [to_json(result.manifests)] if is_json else yaml_stream(result.manifests)
+    parts = json_stream(result.manifests) if is_json else yaml_stream(result.manifests)
     if output == "-":
         sys.stdout.writelines(parts)
     else:

@@ -65,9 +65,20 @@ def document(manifest: Mapping[str, Any]) -> str:
 
 def to_json(objects: Sequence[Mapping[str, Any]]) -> str:
     """One object as indented JSON; any other number of them as a `v1` `List`. Raises as `document` does."""
-    items = [dict(one) for one in objects]
-    top = items[0] if len(items) == 1 else {"apiVersion": "v1", "kind": "List", "items": items}
-    return _json(top, "\n") + "\n"
+    return "".join(json_stream(objects))
+
+
+def json_stream(objects: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What `to_json` joins."""
+    if len(objects) == 1:
+        yield _json(dict(objects[0]), "\n") + "\n"
+        return
+    head, tail = _json({"apiVersion": "v1", "kind": "List", "items": []}, "\n").split("[]")
+    yield head + "["
+    inner = "\n    "
+    for n, text in enumerate(_written(objects, lambda one: _json(dict(one), inner), _quoted)):
+        yield ("," if n else "") + inner + text
+    yield ("\n  ]" if objects else "]") + tail + "\n"
 
 
 def _written(

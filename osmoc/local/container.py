@@ -49,15 +49,29 @@ class ContainerEngine:
         command = [*self.run_words(), "--name", name, "--entrypoint", _AGENT, *self._user(), *self._resources(room)]
         for variable in variables:
             command += ["--env", variable]  # its value comes by our environment: others see command lines
+        if os.getuid():
+            command += ["--env", f"HOME={HOME}"]  # no image has one for this user; the client needs its own
         for source, target, is_writable in _mounts(room):
             command += ["--mount", _mount(source, target, is_writable)]
         if room.task.shape.privileged:
             command.append("--privileged")
         command += [*self._devices(declared), room.task.shape.image]
-        # The container is no child of the client. First what runs, then what a client left half made.
-        after = [[self.program, "kill", name], [self.program, "rm", "--force", name]]
-        config = {"namespaces": False, "command": command, "after": after}
+        config = {
+            "namespaces": False,
+            "command": command,
+            # podman of an ordinary user ends itself by SIGTERM, with 0, and leaves the container behind.
+            "stop": [self.program, "kill", "--signal", "TERM", name],
+            "after": self._removal(name),
+        }
         return Prepared(config, {**os.environ, **variables})
+
+    def clean_up(self, room: Room) -> None:
+        for words in self._removal(_name(room)):
+            subprocess.run(words, capture_output=True, check=False)
+
+    def _removal(self, name: str) -> list[list[str]]:
+        """Of what runs, then of what a client left half made: a container is no child of its client."""
+        return [[self.program, "kill", name], [self.program, "rm", "--force", name]]
 
     def run_words(self) -> list[str]:
         """What every container has; the agent is process 1, and archives the log itself."""
@@ -70,15 +84,15 @@ class ContainerEngine:
     def fault(self, code: int) -> str:
         if code in _NOT_STARTED:
             return f"{self.name} did not start the container: its log says why"
-        return "the container was killed, or ran out of memory" if code == _KILLED else ""
+        if code == _KILLED:
+            return "the container was killed, or ran out of memory"
+        return f"{self.name} ended before the container" if code == 0 else ""
 
     def _variables(self, declared: Mapping[str, str]) -> dict[str, str]:
         variables = {**declared, "OSMO_TERMINATION_LOG": TERMINATION, "OSMO_CONFIG_FILE_DIR": f"{SYSTEM}/login/config"}
         if _gpus(declared):
             # In the container there are only its own, counted from 0.
             del variables["CUDA_VISIBLE_DEVICES"], variables["NVIDIA_VISIBLE_DEVICES"]
-        if os.getuid():
-            variables["HOME"] = HOME  # no image has one for this user
         return variables
 
     def _user(self) -> list[str]:

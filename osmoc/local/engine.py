@@ -34,6 +34,10 @@ class Engine(Protocol):
         """What the exit code means if the agent left no word; nothing if the engine has no part in it."""
         ...
 
+    def clean_up(self, room: Room) -> None:
+        """After an attempt in which the agent left no word."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class ProcessEngine:
@@ -45,6 +49,9 @@ class ProcessEngine:
 
     def fault(self, code: int) -> str:
         return ""
+
+    def clean_up(self, room: Room) -> None:
+        pass
 
 
 def find_engine(name: Name, environment: Mapping[str, str] = os.environ) -> Engine:

@@ -160,14 +160,20 @@ class Runner:
         finally:
             log.close()
         word = last_word(here.termination)
-        if not word and not ended.fault:
-            ended = replace(ended, fault=self._engine.fault(ended.code))
+        if not word:
+            await asyncio.to_thread(self._engine.clean_up, here)
+            ended = self._without_word(ended)
         facts = schedule.Ended(exit=ended.code, cause=str(word.get("cause", "")), killed=ended.killed)
         state = schedule.after(facts, attempt, limit, canceled=self.is_interrupted)
         await asyncio.to_thread(self._tidy, here, state)
         current = self._run.tasks[task.name].attempts[-1]
         self._record(task.name, state, current.model_copy(update=_outcome(ended, word) | {"ended_at": time.time()}))
         return state
+
+    def _without_word(self, ended: Exit) -> Exit:
+        """What ended before the agent has no success to tell of."""
+        fault = ended.fault or self._engine.fault(ended.code)
+        return replace(ended, fault=fault, code=ended.code or (schedule.SYSTEM_FAILED if fault else 0))
 
     async def _live(self, running: Running, here: Room) -> Exit:
         task = here.document.task

@@ -43,6 +43,8 @@ type Config struct {
 	Before [][]string `json:"before"`
 	// Command is what the room is for; without one the room is only tried.
 	Command []string `json:"command"`
+	// Stop is a command that asks the command to end; SIGTERM does where there is none, or where it fails.
+	Stop []string `json:"stop"`
 	// After are commands that end what a command leaves behind that was killed: its container is no child of it.
 	After [][]string `json:"after"`
 }

@@ -56,7 +56,7 @@ func watch(config *Config, path string, leash int, report int) int {
 			}
 			return exitCode(err)
 		case received := <-signals:
-			_ = command.Process.Signal(received)
+			go pass(received, command.Process, config.Stop)
 		case <-letGo:
 			letGo = nil
 			_ = command.Process.Kill() // in a PID namespace this takes everything in it along
@@ -72,14 +72,25 @@ func wasKilled(state *os.ProcessState) bool {
 	return is && status.Signaled()
 }
 
+// pass tells the command of a signal. Clients of containers do not all pass on what they get themselves.
+func pass(received os.Signal, process *os.Process, stop []string) {
+	if received != syscall.SIGTERM || len(stop) == 0 || run(stop) != nil {
+		_ = process.Signal(received)
+	}
+}
+
 // runAll tries each command; nobody is there to be told which of them failed.
 func runAll(commands [][]string) {
-	const patience = 20 * time.Second
 	for _, words := range commands {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		_ = exec.CommandContext(ctx, words[0], words[1:]...).Run()
-		cancel()
+		_ = run(words)
 	}
+}
+
+func run(words []string) error {
+	const patience = 20 * time.Second
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return exec.CommandContext(ctx, words[0], words[1:]...).Run()
 }
 
 func attributes(config *Config) *syscall.SysProcAttr {

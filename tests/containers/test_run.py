@@ -202,6 +202,16 @@ def test_nothing_is_left_when_osmoc_is_killed(desk: Desk, podman: Podman, sleepi
     assert str(desk.folder) not in mounted
 
 
+def test_a_client_that_is_killed(desk: Desk, podman: Podman, sleeping: "subprocess.Popen[str]") -> None:
+    [client] = [pid for pid, line in processes_of(desk.folder).items() if line.startswith("/usr/bin/podman run")]
+    os.kill(client, signal.SIGKILL)
+    _, err = sleeping.communicate(timeout=40)
+    assert sleeping.returncode == 1, err
+    assert last(desk)["reason"] == "the container was killed, or ran out of memory"
+    assert not containers(podman)
+    wait_for(lambda: not processes_of(desk.folder))
+
+
 def test_auto_takes_an_engine_that_works(desk: Desk) -> None:
     done = desk.run(task("test -e /run/.containerenv && echo within"), "--engine", "auto")
     assert (done.status, done.out) == (0, "work | within\n"), done.err

@@ -175,6 +175,50 @@ def test_nothing_outlives_the_leash(tmp_path: Path, namespaces: bool, how: str) 
     _wait_for(lambda: _count(mark) == 0)
 
 
+@pytest.mark.parametrize(("how", "expected"), [("leash", "second\n"), ("killed", "second\n"), ("ends", "")])
+def test_what_comes_after_a_command_that_was_killed(tmp_path: Path, how: str, expected: str) -> None:
+    """A container is no child of its client: it is ended by a command of its own."""
+    said = tmp_path / "said"
+    said.touch()
+    script = {"leash": "echo begun; exec sleep 60", "killed": "echo begun; kill -9 $$", "ends": "echo begun; exit 3"}
+    config = {
+        "namespaces": False,
+        "command": ["bash", "-c", script[how]],
+        "after": [["/does/not/exist"], ["sh", "-c", f"echo second >> {said}"]],
+    }
+    (tmp_path / "room.json").write_text(json.dumps(config))
+    leash, ours = os.pipe()
+    words = [str(room_program()), "-config", str(tmp_path / "room.json"), "-leash", str(leash)]
+    with subprocess.Popen(words, pass_fds=(leash,), stdout=subprocess.PIPE, text=True) as process:
+        os.close(leash)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        if how == "leash":
+            os.close(ours)
+        assert process.wait(10) == (3 if how == "ends" else 137)
+    if how != "leash":
+        os.close(ours)
+    assert said.read_text() == expected
+
+
+@pytest.mark.parametrize(("stop", "code"), [("touch stopped", 7), ("touch tried; exit 1", 143)])
+def test_a_command_may_have_its_own_way_to_be_stopped(tmp_path: Path, stop: str, code: int) -> None:
+    command = "echo begun; until test -e stopped; do sleep 0.05; done; exit 7"
+    config = {
+        "namespaces": False,
+        "command": ["sh", "-c", f"cd {tmp_path}; {command}"],
+        "stop": ["sh", "-c", f"cd {tmp_path}; {stop}"],
+    }
+    (tmp_path / "room.json").write_text(json.dumps(config))
+    words = [str(room_program()), "-config", str(tmp_path / "room.json")]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        process.terminate()
+        assert process.wait(10) == code
+    assert (tmp_path / ("stopped" if code == 7 else "tried")).exists()
+
+
 def _count(mark: str) -> int:
     count = 0
     for path in Path("/proc").glob("[0-9]*/cmdline"):

@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from runtime.crash_task import DATASET, NAME, Site, Task
+from runtime.pod import Pod
+
 from osmo_ctrl import attempts
 from osmo_ctrl.attempts import attempt_of
 from osmo_ctrl.dataset.catalog import read_numbers, read_tags, read_version
@@ -19,8 +22,6 @@ from osmo_ctrl.progress import Progress
 from osmo_ctrl.records import Complete, Generation, Manifest, read_record
 from osmo_ctrl.storage import Store
 from osmo_ctrl.transfer import Limits
-from runtime.crash_task import DATASET, NAME, Site, Task
-from runtime.pod import Pod
 
 WORKFLOW = "flow-1"
 
@@ -94,7 +95,9 @@ async def _of_logs(task: Task, storage: Store, found: Iterable[Manifest], ends: 
         printed = end.pod.output()
         is_cut = manifest.exit is None  # with the container, and then what was on its way to the log is lost
         if not (printed.startswith(archived) if is_cut else archived == printed):
-            wrong.append(f"log of attempt {manifest.attempt}, {manifest.outcome}: {archived[-300:]!r} and not {printed[-300:]!r}")
+            wrong.append(
+                f"log of attempt {manifest.attempt}, {manifest.outcome}: {archived[-99:]!r} and not {printed[-99:]!r}"
+            )
         if manifest.outcome == "completed" and archived != task.output:
             wrong.append(f"log of the completed attempt {manifest.attempt}: {archived[-300:]!r}")
     return wrong

@@ -63,9 +63,7 @@ def scenario(seed: int) -> Scenario:
     if in_cloud:
         whats += ["down", "flaky"]
     attempts = [
-        tuple(
-            Event(dice.uniform(0, 1.5), dice.choice(whats), dice.uniform(0, 2.5)) for _ in range(dice.randint(1, 4))
-        )
+        tuple(Event(dice.uniform(0, 1.5), dice.choice(whats), dice.uniform(0, 2.5)) for _ in range(dice.randint(1, 4)))
         for _ in range(dice.randint(1, 2))
     ]
     return Scenario(seed, in_cloud, task, tuple(attempts))
@@ -98,14 +96,16 @@ def _play(given: Scenario, root: Path, site: Site, wire: Wire) -> list[str]:
         finally:
             pod.stop()
         if wrong:
-            return [f"attempt {attempt}: {one}" for one in wrong] + [_said(pod)]
+            return [f"attempt {attempt}: {one}" for one in wrong] + [_said(pod, wire)]
         if ends[-1].code not in _AGAIN:
             break
     return asyncio.run(read_as_task(given.task, site)) if ends[-1].code == 0 else []
 
 
-def _said(pod: Pod) -> str:
-    return "\n".join(f"--- {name}\n{pod.output(name)[-2000:]}" for name in ("ctrl.out", "ctrl.err", "agent.err"))
+def _said(pod: Pod, wire: Wire) -> str:
+    asked = [f"{request.method} {request.path}" for request in wire.requests[-5:]]
+    said = [f"--- {name}\n{pod.output(name)[-2000:]}" for name in ("ctrl.out", "ctrl.err", "agent.err")]
+    return "\n".join([f"last requests: {asked}", *said])
 
 
 def _attempt(pod: Pod, events: Sequence[Event], wire: Wire) -> list[str]:

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from osmo_ctrl.storage import Patience, Place, Store, open_store
 from runtime.pod import Pod, document
 from runtime.s3 import CREDENTIAL
+
+from osmo_ctrl.storage import Patience, Place, Store, open_store
 
 SECRET: Final = "data"
 NAME: Final = "work"
@@ -102,8 +103,10 @@ class Task:
                  "metadata": [], "labels": []}
             )  # fmt: skip
         given = {"kind": "url", "url": f"{site.base}/given", "regex": ""}
-        checkpoint = {"path": f"{folder}/w", "url": f"{site.base}/checkpoints", "frequency": self.frequency, "regex": ""}
-        access = {key: value for key, value in site.place("").items()} | {"url": site.base}
+        saved = f"{site.base}/checkpoints"
+        checkpoint = {"path": f"{folder}/w", "url": saved, "frequency": self.frequency, "regex": ""}
+        access = site.place("") | {"url": site.base}
+        patience = {"storage_upload": self.wait, "storage_download": self.wait_to_read}
         wanted: dict[str, Any] = {
             "storage": site.place("storage") | {"claim": "", "publish_on_failure": True},
             "access": [] if site.is_folder else [access],
@@ -112,7 +115,7 @@ class Task:
             "outputs": outputs,
             "checkpoints": [checkpoint] if self.checkpoint else [],
             "exit_actions": list(self.actions),
-            "timeouts": {**SHORT, "upload": self.leave, "storage_upload": self.wait, "storage_download": self.wait_to_read},
+            "timeouts": {**SHORT, "upload": self.leave, **patience},
         }
         return document(None, "/bin/sh", "-c", self.script) | wanted | changes
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from osmo_ctrl import agent as agent_module
-from osmo_ctrl.agent import Agent, AgentLostError, FileRefusedError
+from osmo_ctrl.agent import Agent, AgentLostError
 from osmo_ctrl.messages import Finish, Stop
 
 
@@ -170,7 +170,7 @@ def test_files_are_listed_and_opened_by_the_agent(tmp_path: Path) -> None:
         descriptor = await agent.open("/c/file")
         assert os.read(descriptor, 100) == b"content"
         os.close(descriptor)
-        with pytest.raises(FileRefusedError, match="permission denied"):
+        with pytest.raises(OSError, match="permission denied"):
             await agent.open("/c/other")
         await answering
         waiting = asyncio.create_task(agent.list("/c", ""))

@@ -12,7 +12,7 @@ from runtime.s3 import CREDENTIAL, S3, Fault, Proxy
 from osmo_ctrl import plans
 from osmo_ctrl.attempts import Attempt, commit, record_run
 from osmo_ctrl.document import Checkpoint, TaskInput, UrlInput, UrlOutput
-from osmo_ctrl.inputs import Fetched, MissingDataError, Origin, fetch, fetch_all
+from osmo_ctrl.inputs import Fetched, MissingDataError, Origin, fetch
 from osmo_ctrl.outputs import upload_output, upload_url
 from osmo_ctrl.progress import Progress
 from osmo_ctrl.records import Complete, CompleteFile, Manifest, Run, StoredFile, to_bytes
@@ -229,20 +229,6 @@ async def test_an_empty_upload_is_no_mistake(place: Place, tmp_path: Path) -> No
     store = where.store_of(f"{place.url}/results")
     await upload_url(store, UrlOutput(url=store.url), tmp_path / "output", "me", Progress(), Limits())
     assert await get(UrlInput(url=store.url), tmp_path / "0", where) == Fetched(0, 0)
-
-
-@asynchronous
-async def test_all_inputs_at_once(place: Place, folder: Path, tmp_path: Path) -> None:
-    where = origin(place)
-    await leave(where.storage, folder)
-    await where.storage.write("images/1.png", b"1")
-    inputs = [(0, UrlInput(url=f"{place.url}/images")), (2, TaskInput(task="prepare"))]
-    (tmp_path / "input").mkdir()
-    await fetch_all(inputs, tmp_path / "input", where, Progress(), Limits())
-    assert contents(tmp_path / "input/0") == {"1.png": "1"}
-    assert contents(tmp_path / "input/2") == contents(folder)
-    with pytest.raises(StorageError):
-        await fetch_all([*inputs, (1, UrlInput(url=f"{place.url}/x"))], tmp_path / "input", where, Progress(), Limits())
 
 
 @asynchronous

@@ -1,10 +1,12 @@
 """The tool in the task against a real osmo-ctrl: what it moves, what it may not, and clients that mean no good."""
 
+import asyncio
 import hashlib
 import json
 import os
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,13 +16,21 @@ from typing import Any, Final
 from uuid import uuid4
 
 import pytest
+from runtime.loop import asynchronous
 from runtime.pod import Pod, document, has_programs, until
 from runtime.s3 import CREDENTIAL, S3, Fault, Proxy
 
 from osmo_ctrl.attempts import Attempt
 from osmo_ctrl.document import TaskDocument
 from osmo_ctrl.places import Places
+from osmo_ctrl.progress import Progress
+from osmo_ctrl.storage import Patience, open_store
+from osmo_ctrl.storage_places import Place
+from osmo_ctrl.tool_peer import Peer, SilentError
 from osmo_ctrl.tool_rights import RefusedError, Rights
+from osmo_ctrl.transfer import Limits
+from osmo_ctrl.tree import Stamp
+from osmo_ctrl.upload import Source, upload_some
 
 pytestmark = pytest.mark.skipif(not has_programs(), reason="the agent is not built: `make install` does it")
 
@@ -586,6 +596,58 @@ def test_too_many_connections_are_turned_away(waiting: Task, place: Path) -> Non
     for client in clients:
         client.connection.close()
     until(lambda: waiting.osmo("data", "list", f"file://{place}").returncode == 0)
+
+
+@asynchronous
+async def test_a_tool_that_says_nothing_is_not_waited_for() -> None:
+    ours, theirs = socket.socketpair()
+    async with Peer(ours) as peer:
+        with pytest.raises(SilentError, match="the tool has said nothing for 0 s"):
+            await peer.hear(0.05)
+    assert theirs.recv(1) == b""
+    theirs.close()
+
+
+@asynchronous
+async def test_what_is_being_opened_when_an_upload_is_given_up_is_closed(tmp_path: Path) -> None:
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        file.truncate(17 * MIB)
+    opened: list[int] = []
+
+    def open_slowly() -> int:
+        time.sleep(0.2)
+        opened.append(os.open(path, os.O_RDONLY))
+        return opened[0]
+
+    source = Source("large", "large", Stamp(17 * MIB, path.stat().st_mtime_ns), open_slowly)
+    store = open_store(Place(f"file://{tmp_path}/store"), Patience(1))
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(upload_some(store, [source], Progress(), Limits()), 0.05)
+    await asyncio.sleep(0.4)
+    with pytest.raises(OSError):
+        os.fstat(opened[0])
+
+
+def test_nothing_of_it_is_imported_before_somebody_asks() -> None:
+    code = "import sys, osmo_ctrl.attend, osmo_ctrl.life, osmo_ctrl.work; print(*sys.modules)"
+    imported = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert [name for name in imported if name.startswith("osmo_ctrl.tool")] == ["osmo_ctrl.tool"]
+
+
+def test_memory_stays_bounded_while_large_files_are_moved(waiting: Task, place: Path) -> None:
+    for number in range(4):
+        with (waiting.work / f"f{number}").open("wb") as file:
+            file.truncate(128 * MIB)
+    for verb, arguments in (("upload", ("f{}", f"file://{place}")), ("download", (f"file://{place}/f{{}}", "back"))):
+        asked = [(verb, *(part.format(number) for part in arguments)) for number in range(4)]
+        threads = [threading.Thread(target=waiting.osmo, args=("data", *words)) for words in asked]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert [(waiting.work / f"back/f{number}").stat().st_size for number in range(4)] == [128 * MIB] * 4
+    assert waiting.memory("VmHWM") <= 150
 
 
 # Rights, without a process.

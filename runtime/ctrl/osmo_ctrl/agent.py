@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import hmac
 import itertools
 import os
@@ -42,8 +43,10 @@ class AgentLostError(Exception):
     """The agent is gone and did not come back."""
 
 
-class FileRefusedError(Exception):
-    """The agent could not list or open a path: `str()` is its reason."""
+def _refusal(reason: str) -> OSError:
+    """As if we had tried it ourselves: the agent could not list or open a path."""
+    is_missing = reason.endswith(os.strerror(errno.ENOENT).lower())
+    return OSError(errno.ENOENT if is_missing else errno.EACCES, reason)
 
 
 class Agent:
@@ -89,7 +92,8 @@ class Agent:
     async def _greet(self, lines: LineSocket) -> None:
         """Take the connection if it is the agent's. Whoever else speaks is not answered."""
         try:
-            line = await asyncio.wait_for(lines.read(), _FIRST_WORD)
+            async with asyncio.timeout(_FIRST_WORD):
+                line = await lines.read()
             hello = FROM_AGENT.validate_json(line or b"")
             if not isinstance(hello, Hello) or hello.version != VERSION or not self._is_agent(hello):
                 lines.close()
@@ -178,25 +182,26 @@ class Agent:
         while True:
             await self.gone.wait()
             try:
-                await asyncio.wait_for(self.here.wait(), _ABSENCE)
+                async with asyncio.timeout(_ABSENCE):  # `wait_for` ignores who cancels it as the agent comes back
+                    await self.here.wait()
             except TimeoutError:
                 return
 
     async def list(self, path: str, regex: str) -> tuple[ListedFile, ...]:
-        """Raises: FileRefusedError, AgentLostError."""
+        """Raises: OSError, AgentLostError."""
         answer = await self._ask(lambda number: List(id=number, path=path, regex=regex))
         assert isinstance(answer, Listing)
         if answer.error:
-            raise FileRefusedError(answer.error)
+            raise _refusal(answer.error)
         return answer.files
 
     async def open(self, path: str) -> int:
-        """A descriptor to read from, which the caller closes. Raises: FileRefusedError, AgentLostError."""
+        """A descriptor to read from, which the caller closes. Raises: OSError, AgentLostError."""
         answer = await self._ask(lambda number: Open(id=number, path=path))
         assert isinstance(answer, tuple)
         opened, descriptor = answer
         if opened.error:
-            raise FileRefusedError(opened.error)
+            raise _refusal(opened.error)
         return descriptor
 
     async def _ask(self, question: Callable[[int], List | Open]) -> Listing | tuple[Opened, int]:

@@ -1,6 +1,7 @@
 """Attends to one task until told to end. SIGTERM after the task's end is the usual way out."""
 
 import asyncio
+import contextlib
 import gc
 import hashlib
 import os
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from osmo_ctrl.tool_desk import Desk
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_MMAP_THRESHOLD = -3  # of <malloc.h>
 
 
 class WrongDocumentError(Exception):
@@ -104,12 +106,21 @@ async def _guarded(work: Coroutine[Any, Any, None], agent: Agent) -> None:
         await agent.say(Finish(failure=verdicts.system_failed(reason)))
 
 
+def _return_memory() -> None:
+    """Buffers of transfers go back to the system when they are freed. Else glibc keeps some of them for each thread."""
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):  # not every system has it
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, 128 * 1024)
+
+
 async def _serve(settings: Settings, agent: Agent, keeper: Keeper) -> None:
     from osmo_ctrl.life import Life
     from osmo_ctrl.places import Places
     from osmo_ctrl.stores import Stores
     from osmo_ctrl.work import Work
 
+    _return_memory()
     try:
         document = read_document(settings)
     except WrongDocumentError as error:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from secrets import token_hex
 
-from osmo_ctrl.agent import Agent, AgentLostError, FileRefusedError
+from osmo_ctrl.agent import Agent, AgentLostError
 from osmo_ctrl.attempts import Attempt
 from osmo_ctrl.checkpoints import Checkpoints, Listed
 from osmo_ctrl.document import Checkpoint
@@ -57,7 +57,7 @@ class Checkpointing:
             if await self._is_superseded():
                 return True
             said = await folder.take(agent)
-        except (FileRefusedError, AgentLostError, StorageError, TransferError) as error:
+        except (OSError, AgentLostError, StorageError, TransferError) as error:
             self._say(f"checkpoint of {folder.path} failed, and is tried again: {error}")
             return False
         if said:

@@ -16,9 +16,11 @@ from typing import Final
 from osmo_ctrl import beneath
 from osmo_ctrl.progress import Progress
 from osmo_ctrl.storage import MIB, SMALL, Buffer, Problem, StorageError, Store
+from osmo_ctrl.threads import to_the_end, undoing
 from osmo_ctrl.transfer import FileFault, Limits, each
 
 _RANGE: Final = 4 * MIB
+_HELD: Final = 6 * MIB  # by a range on its way: it comes in pieces, which are then put together
 _AHEAD: Final = 8  # ranges of one object that are on their way
 _PARTIAL: Final = ".osmo-partial-"
 DIRECTORY_MODE: Final = 0o2775
@@ -54,7 +56,7 @@ async def download(store: Store, wanted: Sequence[Wanted], target: int, progress
 
     Raises TransferError with every file that failed, or StorageError.
     """
-    begun = await asyncio.to_thread(os.listdir, target)
+    begun = await to_the_end(os.listdir, target)
 
     async def one(item: Wanted) -> None:
         try:
@@ -65,11 +67,11 @@ async def download(store: Store, wanted: Sequence[Wanted], target: int, progress
 
     progress.expect(len(wanted), sum(item.size for item in wanted))
     await each(wanted, lambda item: item.size, lambda item: item.path, one, limits)
-    await asyncio.to_thread(_clean, target)
+    await to_the_end(_clean, target)
 
 
 async def _download(store: Store, item: Wanted, target: int, progress: Progress, limits: Limits, begun: bool) -> None:
-    if begun and await asyncio.to_thread(_is_there, item, target):
+    if begun and await to_the_end(_is_there, item, target):
         progress.advance(item.size)
     elif item.size <= SMALL:
         async with limits.memory.of(item.size):
@@ -86,9 +88,9 @@ async def _download_small(store: Store, item: Wanted, target: int) -> None:
     except StorageError as error:
         if not item.may_be_folder or error.problem is not Problem.MISSING:
             raise
-        await asyncio.to_thread(make_directory, target, item.path)
+        await to_the_end(make_directory, target, item.path)
     else:
-        await asyncio.to_thread(_put, item, target, content)
+        await to_the_end(_put, item, target, content)
 
 
 def make_directory(target: int, path: str) -> None:
@@ -128,14 +130,14 @@ def _put(item: Wanted, target: int, content: Buffer) -> None:
 
 async def _download_large(store: Store, item: Wanted, target: int, progress: Progress, limits: Limits) -> bool:
     """False if it was begun by an earlier life, and what that had written turns out to be damaged."""
-    descriptor = await asyncio.to_thread(beneath.create, target, item.partial, FILE_MODE)
+    descriptor = await undoing(os.close, beneath.create, target, item.partial, FILE_MODE)
     try:
         digest = hashlib.sha256()
-        begun = await asyncio.to_thread(_resume, item, descriptor, digest)
+        begun = await to_the_end(_resume, item, descriptor, digest)
         progress.advance(begun)
         await _Ranges(store, item, descriptor, digest, progress, limits).fetch(begun)
         if not item.sha256 or digest.hexdigest() == item.sha256:
-            await asyncio.to_thread(_finish, item, target, descriptor)
+            await to_the_end(_finish, item, target, descriptor)
             return True
         os.unlink(item.partial, dir_fd=target)
         if not begun:
@@ -181,10 +183,10 @@ class _Ranges:
 
     async def _make_room(self, coming: deque[tuple[int, asyncio.Task[Buffer]]]) -> None:
         while coming:
-            if len(coming) < _AHEAD and self._memory.take_at_once(_RANGE):
+            if len(coming) < _AHEAD and self._memory.take_at_once(_HELD):
                 return
             await self._take(coming)
-        await self._memory.take(_RANGE)
+        await self._memory.take(_HELD)
 
     async def _read(self, start: int) -> Buffer:
         end = min(start + _RANGE, self._item.size)
@@ -193,9 +195,9 @@ class _Ranges:
     async def _take(self, coming: deque[tuple[int, asyncio.Task[Buffer]]]) -> None:
         start, task = coming[0]
         content = await task
-        await asyncio.to_thread(self._keep, content, start)
+        await to_the_end(self._keep, content, start)
         coming.popleft()
-        self._memory.give(_RANGE)
+        self._memory.give(_HELD)
         self._progress.advance(len(content))
 
     def _keep(self, content: Buffer, start: int) -> None:
@@ -208,7 +210,7 @@ class _Ranges:
             task.cancel()
         await asyncio.gather(*(task for _, task in coming), return_exceptions=True)
         for _ in coming:
-            self._memory.give(_RANGE)
+            self._memory.give(_HELD)
 
 
 def _finish(item: Wanted, target: int, descriptor: int) -> None:

@@ -15,7 +15,8 @@ from osmo_ctrl.plans import Plan, of_manifest
 from osmo_ctrl.progress import Progress
 from osmo_ctrl.records import Manifest
 from osmo_ctrl.storage import Store
-from osmo_ctrl.transfer import Limits, TransferError, together
+from osmo_ctrl.threads import to_the_end
+from osmo_ctrl.transfer import Limits, TransferError
 from osmo_ctrl.tree import Fault
 
 
@@ -43,17 +44,6 @@ class Fetched:
     size: int
 
 
-async def fetch_all(
-    inputs: Sequence[tuple[int, TaskInput | UrlInput]],
-    directory: Path,
-    origin: Origin,
-    progress: Progress,
-    limits: Limits,
-) -> None:
-    """Each input into the directory of its number, all at the same time."""
-    await together(fetch(input, directory / str(number), origin, progress, limits) for number, input in inputs)
-
-
 async def fetch(
     input: TaskInput | UrlInput, directory: Path, origin: Origin, progress: Progress, limits: Limits
 ) -> Fetched:
@@ -67,7 +57,7 @@ async def fetch(
     await asyncio.to_thread(directory.mkdir, exist_ok=True)
     with beneath.directory(str(directory)) as target:
         await download(store, plan.files, target, progress, limits)
-        await asyncio.to_thread(_lay_out, plan, target)
+        await to_the_end(_lay_out, plan, target)
     return Fetched(len(plan.files), sum(file.size for file in plan.files))
 
 

@@ -123,7 +123,8 @@ class Life:
         if ended.outcome == "terminated":
             # The kubelet counts the grace period: what is not there by its end never will be.
             try:
-                await asyncio.wait_for(self._keep_all(ended), self._document.timeouts.upload)
+                async with asyncio.timeout(self._document.timeouts.upload):
+                    await self._keep_all(ended)
             except TimeoutError:
                 self._say("the grace period is over; not all was uploaded")
         else:
@@ -162,7 +163,8 @@ class Life:
     async def _quietly(self, step: Awaitable[None]) -> None:
         """For what is kept after the end is known: it changes nothing if it fails, but it is said."""
         try:
-            await asyncio.wait_for(step, self._document.timeouts.upload)
+            async with asyncio.timeout(self._document.timeouts.upload):
+                await step
         except (FailedError, SupersededError) as error:
             self._say(f"not kept: {error}")
         except TimeoutError:

@@ -1,6 +1,5 @@
 """What a task left in its output directory: its attempt's files, objects below URLs, KPIs."""
 
-import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -18,6 +17,7 @@ from osmo_ctrl.plans import COMPLETE
 from osmo_ctrl.progress import Progress
 from osmo_ctrl.records import Complete, CompleteFile, StoredFile, StoredKpi, to_bytes
 from osmo_ctrl.storage import Found, Store
+from osmo_ctrl.threads import to_the_end
 from osmo_ctrl.transfer import Limits, TransferError
 from osmo_ctrl.tree import Entry, Fault, Kind, Links, Walked, walk
 from osmo_ctrl.upload import Source, Uploaded, upload_some
@@ -41,7 +41,7 @@ async def upload_output(
     Raises TransferError with all files that failed, after all others were uploaded; or StorageError.
     """
     with beneath.directory(str(directory)) as base:
-        walked = await asyncio.to_thread(walk, base, root=str(directory), links=Links.KEEP)
+        walked = await to_the_end(walk, base, root=str(directory), links=Links.KEEP)
         sources = [_source(base, entry, f"{attempt.output}/{object_name(entry.path)}") for entry in walked.files]
         there = {found.path: found async for found in store.list(attempt.output)} if again else {}
         uploaded = await _upload(store, sources, walked, progress, limits, there)
@@ -56,7 +56,7 @@ async def upload_url(
     Links to files are followed within the directory. Gives what was found there, with its warnings.
     """
     with beneath.directory(str(directory)) as base:
-        walked = await asyncio.to_thread(walk, base, root=str(directory), regex=output.regex, links=Links.FOLLOW)
+        walked = await to_the_end(walk, base, root=str(directory), regex=output.regex, links=Links.FOLLOW)
         await store.remove([COMPLETE])
         sources = [_source(base, entry, entry.path) for entry in walked.files]
         uploaded = await _upload(store, sources, walked, progress, limits)

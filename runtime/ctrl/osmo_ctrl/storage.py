@@ -29,7 +29,7 @@ MIB: Final = 1024 * 1024
 SMALL: Final = 16 * MIB  # up to here an object is one request
 _PART: Final = 8 * MIB
 _MOST_PARTS: Final = 10_000  # of S3; Azure allows more
-_IN_FLIGHT: Final = 32 * MIB
+_IN_FLIGHT: Final = 48 * MIB
 _FIRST_PAUSE: Final = 0.2
 _LONGEST_PAUSE: Final = 30.0
 

@@ -4,8 +4,7 @@ import asyncio
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Final, TypeVar
 
 from osmo_ctrl import beneath
@@ -14,6 +13,7 @@ from osmo_ctrl.download import Wanted
 from osmo_ctrl.messages import Opened
 from osmo_ctrl.progress import Progress
 from osmo_ctrl.storage import MIB, SMALL, Buffer, Problem, StorageError, Store
+from osmo_ctrl.threads import to_the_end, undoing
 from osmo_ctrl.tool_descriptors import Passed
 from osmo_ctrl.tool_messages import MOST_FILES, Done, File
 from osmo_ctrl.tool_peer import Peer, WrongWordError
@@ -120,7 +120,7 @@ class _Sending:
             self._room.release()
 
     async def _fetch(self, item: Wanted, passed: Passed) -> None:
-        descriptor = await _to_the_end(passed.open_to_write, os.close)
+        descriptor = await undoing(os.close, passed.open_to_write)
         try:
             if item.size <= SMALL:
                 async with self._limits.small, self._limits.memory.of(item.size):
@@ -128,17 +128,17 @@ class _Sending:
             else:
                 async with self._limits.large, self._limits.memory.of(_AHEAD * _RANGE):
                     await self._large(item, descriptor)
-            await _to_the_end(partial(os.ftruncate, descriptor, item.size))
+            await to_the_end(os.ftruncate, descriptor, item.size)
         finally:
             # In a thread: some file systems send all that was written when a descriptor is closed.
-            await _to_the_end(partial(os.close, descriptor))
+            await to_the_end(os.close, descriptor)
 
     async def _small(self, item: Wanted, descriptor: int) -> None:
         content = await self._store.read(item.key, item.e_tag)
         if len(content) != item.size:
             raise FileFault(f"{len(content)} bytes came instead of {item.size}")
         _compare(item, hashlib.sha256(content) if item.sha256 else None)
-        await _to_the_end(partial(_write, descriptor, content, 0))
+        await to_the_end(_write, descriptor, content, 0)
         self._progress.advance(item.size)
 
     async def _large(self, item: Wanted, descriptor: int) -> None:
@@ -151,7 +151,7 @@ class _Sending:
                 while starts and len(coming) < _AHEAD:
                     coming.append(asyncio.create_task(self._range(item, starts.popleft())))
                 content = await coming[0]
-                await _to_the_end(partial(_keep, descriptor, content, written, digest))
+                await to_the_end(_keep, descriptor, content, written, digest)
                 del coming[0]
                 written += len(content)
                 self._progress.advance(len(content))
@@ -181,15 +181,3 @@ def _write(descriptor: int, content: Buffer, offset: int) -> None:
     while left:
         written = os.pwrite(descriptor, left, offset)
         left, offset = left[written:], offset + written
-
-
-async def _to_the_end(action: Callable[[], Result], undo: Callable[[Result], None] = lambda result: None) -> Result:
-    """In a thread, and not left before the thread is: it uses a descriptor whose number may be another file's next."""
-    running = asyncio.ensure_future(asyncio.to_thread(action))
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await asyncio.wait((running,))
-        if running.exception() is None:
-            undo(running.result())
-        raise

@@ -18,7 +18,7 @@ _SMALL_AT_ONCE: Final = 32
 _LARGE_AT_ONCE: Final = 4
 _SHOWN: Final = 20
 
-MEMORY: Final = 48 * MIB
+MEMORY: Final = 56 * MIB
 
 
 class TransferError(Exception):

@@ -11,6 +11,7 @@ from typing import Final
 from osmo_ctrl import beneath
 from osmo_ctrl.progress import Progress
 from osmo_ctrl.storage import MIB, SMALL, Buffer, Found, Store, part_size, parts_at_once
+from osmo_ctrl.threads import to_the_end
 from osmo_ctrl.transfer import FileFault, Limits, TransferError, try_each
 from osmo_ctrl.tree import Fault, Stamp
 
@@ -103,7 +104,7 @@ def upload_memory(size: int) -> int:
 
 
 async def _upload_large(store: Store, source: Source, progress: Progress) -> str:
-    descriptor = await asyncio.to_thread(_open, source)
+    descriptor = await _opened(source)
     try:
         reading = _Reading(source, descriptor, progress)
         await store.upload(source.key, source.size, reading.chunks)
@@ -113,6 +114,21 @@ async def _upload_large(store: Store, source: Source, progress: Progress) -> str
         return reading.digest.hexdigest()
     finally:
         os.close(descriptor)
+
+
+async def _opened(source: Source) -> int:
+    """A descriptor, by a thread; it is closed if nobody waits for it any more."""
+    opening = asyncio.ensure_future(asyncio.to_thread(_open, source))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        opening.add_done_callback(_close_opened)
+        raise
+
+
+def _close_opened(opening: "asyncio.Future[int]") -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        os.close(opening.result())
 
 
 class _Reading:
@@ -130,7 +146,7 @@ class _Reading:
         self._offset = 0
         self.digest = hashlib.sha256()
         while self._offset < self._source.size:
-            chunk = await asyncio.to_thread(self._next)
+            chunk = await to_the_end(self._next)
             self._offset += len(chunk)
             yield chunk
             self._progress.advance(len(chunk))

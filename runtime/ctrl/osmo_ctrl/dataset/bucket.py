@@ -44,7 +44,8 @@ async def _refuses_second(store: Store) -> bool:
     content = b'{"format":1,"note":"osmoc asks by this object whether the store refuses to create it again"}\n'
     if not await store.create(layout.CREATE_ONLY, content):
         return True
-    if not await store.create(layout.CREATE_ONLY, content):
+    # Another content: if the answer is lost, and it is asked again, the first object is not taken for the second.
+    if not await store.create(layout.CREATE_ONLY, content + b"\n"):
         return True
     await store.remove([layout.CREATE_ONLY])
     return False

@@ -20,7 +20,7 @@ type event struct {
 
 // connect keeps up a connection to osmo-ctrl, and gives up when there was none that was welcome for so long.
 func connect(socket string, patience time.Duration, events chan<- event) {
-	const shortest, longest = 20 * time.Millisecond, time.Second
+	const shortest, longest = 10 * time.Millisecond, 50 * time.Millisecond
 	pause, since := shortest, time.Now()
 	for time.Since(since) < patience {
 		if connection, err := protocol.Dial(socket); err == nil {

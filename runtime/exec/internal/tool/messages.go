@@ -10,7 +10,7 @@ import "osmo.dev/exec/internal/protocol"
 //	upload                                   download
 //	tool  request                            tool  request
 //	tool  file, with a descriptor to read    ctrl  file
-//	ctrl  done, when it is stored            tool  opened, with a descriptor to write, or an error
+//	ctrl  done, when it is stored or failed  tool  opened, with a descriptor to write, or an error
 //	tool  end, after the last file           ctrl  done, when it is written
 //	ctrl  result                             ctrl  result
 //

@@ -1,0 +1,67 @@
+"""The state in its ConfigMap: read when the Lease is taken, written as it changes, with its resourceVersion."""
+
+from collections.abc import Callable
+
+from pydantic import ValidationError
+
+from osmo_driver.cluster import ApiError, Cluster
+from osmo_driver.plan import Plan
+from osmo_driver.records import State, to_text
+
+_KEY = "state.json"
+
+
+class Keeper:
+    def __init__(self, cluster: Cluster, name: str, say: Callable[[str], None]) -> None:
+        self._cluster = cluster
+        self._path = cluster.path("v1", "configmaps", name)
+        self._say = say
+        self._version = ""
+        self._is_kept = True
+        self.size = 0
+
+    def read(self, run: str, plan: Plan) -> State | None:
+        """What an earlier driver of this run has recorded. Raises: ApiError."""
+        try:
+            found = self._cluster.get(self._path)
+        except ApiError as error:
+            if error.status not in (403, 404):
+                raise
+            self._cannot_keep(error)
+            return None
+        self._version = found["metadata"]["resourceVersion"]
+        text = (found.get("data") or {}).get(_KEY, "")
+        if not text:
+            return None
+        try:
+            state = State.model_validate_json(text)
+        except ValidationError as error:
+            self._say(f"the recorded state cannot be read: {error.error_count()} faults; it is made anew")
+            return None
+        is_ours = state.run == run and {name: set(group.tasks) for name, group in state.groups.items()} == {
+            group.name: set(group.tasks) for group in plan.groups
+        }
+        if not is_ours:
+            self._say(f"the recorded state is of run {state.run}; it is made anew")
+        return state if is_ours else None
+
+    def write(self, state: State) -> None:
+        """Raises: ApiError 409 if somebody else has written it, and what may be over at the next try."""
+        if not self._is_kept:
+            return
+        text = to_text(state)
+        meta = {"resourceVersion": self._version}
+        try:
+            written = self._cluster.patch(self._path, {"metadata": meta, "data": {_KEY: text}})
+        except ApiError as error:
+            if error.status != 404 and not error.is_refusal:
+                raise
+            self._cannot_keep(error)
+            return
+        self._version = written["metadata"]["resourceVersion"]
+        self.size = len(text)
+
+    def _cannot_keep(self, error: ApiError) -> None:
+        """The run goes on: what is lost is what `osmoc status` shows, and that ends stay ends if the driver dies."""
+        self._is_kept = False
+        self._say(f"the state is not kept: {error}")

@@ -1,0 +1,80 @@
+"""What the driver keeps in the ConfigMap of its state, and `osmoc status` reads: `schemas/state.schema.json`."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Status(StrEnum):
+    """OSMO's words. A group or task goes from one to a later one; what `has_ended` stays as it is."""
+
+    SUBMITTING = "SUBMITTING"  # its Job has not been seen
+    WAITING = "WAITING"  # for other groups
+    PROCESSING = "PROCESSING"  # its Job was started, and has no pod
+    SCHEDULING = "SCHEDULING"  # its pod has no node
+    INITIALIZING = "INITIALIZING"  # images are pulled, osmo-init runs
+    RUNNING = "RUNNING"
+    PENDING = "PENDING"  # a workflow none of whose groups runs
+
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    FAILED_CANCELED = "FAILED_CANCELED"
+    FAILED_SUBMISSION = "FAILED_SUBMISSION"
+    FAILED_UPSTREAM = "FAILED_UPSTREAM"
+    FAILED_EXEC_TIMEOUT = "FAILED_EXEC_TIMEOUT"
+    FAILED_QUEUE_TIMEOUT = "FAILED_QUEUE_TIMEOUT"
+    FAILED_START_TIMEOUT = "FAILED_START_TIMEOUT"
+    FAILED_START_ERROR = "FAILED_START_ERROR"
+    FAILED_IMAGE_PULL = "FAILED_IMAGE_PULL"
+    FAILED_BACKEND_ERROR = "FAILED_BACKEND_ERROR"
+    FAILED_EVICTED = "FAILED_EVICTED"
+    FAILED_PREEMPTED = "FAILED_PREEMPTED"
+
+    @property
+    def has_failed(self) -> bool:
+        return self.value.startswith("FAILED")
+
+    @property
+    def has_ended(self) -> bool:
+        return self is Status.COMPLETED or self.has_failed
+
+
+class Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class TaskState(Record):
+    status: Status
+    reason: str = ""
+    exit: int | None = Field(None, description="The command's exit code, or a code of docs/exit-codes.md.")
+    attempts: int = Field(0, description="Pods that it has had.")
+    node: str = ""
+    started: datetime | None = None
+    ended: datetime | None = None
+
+
+class GroupState(Record):
+    status: Status
+    reason: str = ""
+    started: datetime | None = Field(None, description="When its Jobs were started.")
+    ended: datetime | None = None
+    tasks: dict[str, TaskState]
+
+
+class State(Record):
+    """The state of one run: of what the driver's Job with this uid has started."""
+
+    version: Literal[1]
+    workflow_id: str
+    run: str
+    status: Status
+    reason: str = ""
+    started: datetime
+    ended: datetime | None = None
+    groups: dict[str, GroupState]
+
+
+def to_text(state: State) -> str:
+    return state.model_dump_json(exclude_defaults=True) + "\n"
