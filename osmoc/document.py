@@ -219,6 +219,7 @@ class PlannedGroup(Part):
     """A group as the driver sees it: its Jobs or tasks, what it waits for, how it ends."""
 
     name: str
+    label: str = Field(description="Its name in the labels of pods.")
     upstream: tuple[str, ...]
     tasks: tuple[str, ...]
     lead: str
@@ -236,6 +237,7 @@ class DriverPlan(Part):
     jobs: dict[str, str] = Field(description="Task to the name of its Job; empty on Argo.")
     infrastructure_retries: int
     image_pull_timeout: float
+    retention: float | None = Field(description="Seconds that finished Jobs are kept, but not before all have.")
 
 
 def to_text(document: TaskDocument) -> str:

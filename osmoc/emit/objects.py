@@ -102,12 +102,23 @@ def _network_policy(group: Group, plan: Plan) -> Manifest:
 
 
 def retention(plan: Plan) -> Manifest:
-    """What the profile says about finished Jobs, as a part of their spec."""
+    """What the profile says about finished Jobs, as a part of their spec.
+
+    With a driver only its own Job has it: the driver gives it to the others when all is over. One that went earlier
+    would be missed by a driver that was away when it finished.
+    """
+    return _retention(plan) if plan.driver is None else {}
+
+
+def _retention(plan: Plan) -> Manifest:
     return {"ttlSecondsAfterFinished": round(plan.profile.retention.seconds)} if plan.profile.retention else {}
 
 
 def driver_objects(plan: Plan) -> list[Manifest]:
-    """The driver's Job with what it may do, its plan, and the state it keeps; nothing where no driver is needed."""
+    """The driver's Job with what it may do, its plan, and the state it keeps; nothing where no driver is needed.
+
+    On Argo it keeps none: the state of the run is the Workflow's.
+    """
     if plan.driver is None:
         return []
     name = f"{plan.workflow_id}-driver"
@@ -117,6 +128,8 @@ def driver_objects(plan: Plan) -> list[Manifest]:
             f"the driver's plan takes {len(text) // 1024} KiB; a ConfigMap holds {_PLAN_BYTES // 1024} KiB",
             help="split the workflow",
         )
+    # Without data: what the driver writes there is its own, whoever applies this again.
+    state = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata(f"{name}-state", plan)}
     lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata(name, plan), "spec": {}}
     return [
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata(name, plan)},
@@ -135,37 +148,43 @@ def driver_objects(plan: Plan) -> list[Manifest]:
             "immutable": True,
             "data": {_PLAN_KEY: text},
         },
-        # Without data: what the driver writes there is its own, whoever applies this again.
-        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata(f"{name}-state", plan)},
+        *([state] if plan.target == "jobs" else []),
         lease,
         _driver_job(name, plan),
     ]
 
 
 def _driver_role(name: str, plan: Plan) -> Manifest:
-    """By name wherever a name is known at compile time; pods and events have names of the cluster's making."""
-    rules: list[Manifest] = [
-        {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [f"{name}-state"], "verbs": ["get", "patch"]},
-        {
-            "apiGroups": ["coordination.k8s.io"],
-            "resources": ["leases"],
-            "resourceNames": [name],
-            "verbs": ["get", "update", "patch"],
-        },
-        {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch", "delete"]},
-        {"apiGroups": [""], "resources": ["pods/status"], "verbs": ["patch"]},
-        {"apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"]},
-        {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "list", "watch"]},
+    """By name wherever a name is known at compile time and the verb allows it: a list is of all that are there."""
+    rules = [
+        _rule("coordination.k8s.io", "leases", "get", "update", names=[name]),
+        # Its own, whose uid is the run's.
+        _rule("batch", "jobs", "get", names=[name]),
+        _rule("", "pods", "get", "list", "watch", "delete"),
+        _rule("", "pods/status", "patch"),
     ]
     if plan.target == "jobs":
         jobs = [task.job for group in plan.groups.values() for task in group.tasks]
-        rules.append({"apiGroups": ["batch"], "resources": ["jobs"], "resourceNames": jobs, "verbs": ["patch"]})
+        rules += [
+            _rule("", "configmaps", "get", "patch", names=[f"{name}-state"]),
+            _rule("batch", "jobs", "list", "watch"),
+            _rule("batch", "jobs", "patch", names=jobs),
+        ]
+    else:
+        rules.append(_rule("argoproj.io", "workflows", "get", names=[plan.workflow_id]))
     return {
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "Role",
         "metadata": metadata(name, plan),
         "rules": rules,
     }
+
+
+def _rule(group: str, resource: str, *verbs: str, names: list[str] | None = None) -> Manifest:
+    rule: Manifest = {"apiGroups": [group], "resources": [resource]}
+    if names is not None:
+        rule["resourceNames"] = names
+    return rule | {"verbs": list(verbs)}
 
 
 def _driver_job(name: str, plan: Plan) -> Manifest:
@@ -194,7 +213,7 @@ def _driver_job(name: str, plan: Plan) -> Manifest:
         "spec": {
             # The driver is made to be killed: it derives all from the cluster. Only its own verdict ends it.
             "backoffLimit": 1000,
-            **retention(plan),
+            **_retention(plan),
             "podFailurePolicy": {
                 "rules": [
                     {

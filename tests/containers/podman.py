@@ -52,10 +52,6 @@ class Podman:
     def has(self, image: str) -> bool:
         return subprocess.run(["podman", "image", "exists", image], env=self.environment, check=False).returncode == 0
 
-    def containers(self, prefix: str) -> list[str]:
-        names = self.call("ps", "--all", "--format", "{{.Names}}").split()
-        return [name for name in names if name.startswith(prefix)]
-
 
 def find_podman() -> Podman:
     """Raises: UnusableError."""

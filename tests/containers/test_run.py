@@ -1,5 +1,6 @@
 """`osmoc run --engine podman`: commands in their images, with the machine's network and the task's limits."""
 
+import hashlib
 import http.server
 import json
 import os
@@ -24,7 +25,8 @@ def desk(tmp_path: Path, podman: Podman, python: str) -> Desk:
 
 def desk_with(desk: Desk, podman: Podman) -> Desk:
     storage = podman.environment["CONTAINERS_STORAGE_CONF"]
-    desk.environment |= {"OSMOC_ENGINE_FLAGS": " ".join(podman.flags), "CONTAINERS_STORAGE_CONF": storage}
+    flags = " ".join([*podman.flags, "--label", label_of(desk)])
+    desk.environment |= {"OSMOC_ENGINE_FLAGS": flags, "CONTAINERS_STORAGE_CONF": storage}
     return desk
 
 
@@ -51,8 +53,13 @@ def last(desk: Desk, run_id: str = "lab-1") -> dict[str, object]:
     return attempt
 
 
-def containers(podman: Podman) -> list[str]:
-    return podman.containers("osmoc-lab-")
+def label_of(desk: Desk) -> str:
+    """Tests run beside each other."""
+    return f"desk={hashlib.sha256(str(desk.folder).encode()).hexdigest()}"
+
+
+def containers(podman: Podman, desk: Desk) -> list[str]:
+    return podman.call("ps", "--all", "--quiet", "--filter", f"label={label_of(desk)}").split()
 
 
 def test_the_digits_in_their_images(desk: Desk) -> None:
@@ -143,7 +150,7 @@ def test_an_image_that_is_not_there(desk: Desk, podman: Podman) -> None:
     assert done.status == 1
     assert last(desk)["reason"] == "podman did not start the container: its log says why"
     assert "localhost/nothing:1" in desk.osmoc("logs", "lab-1", "work").out
-    assert not containers(podman)
+    assert not containers(podman, desk)
 
 
 def test_much_output_is_all_there(desk: Desk) -> None:
@@ -159,11 +166,12 @@ SLEEPER = "trap 'echo woken; echo late > {{output}}/late; exit 9' TERM; echo asl
 @pytest.fixture
 def sleeping(desk: Desk, podman: Podman) -> Iterator["subprocess.Popen[str]"]:
     with desk.start("run", desk.write(task(SLEEPER)), "--engine", "podman", start_new_session=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "work | asleep\n"
-        assert len(containers(podman)) == 1
-        yield process
-        if process.poll() is None:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "work | asleep\n"
+            assert len(containers(podman, desk)) == 1
+            yield process
+        finally:
             process.kill()
 
 
@@ -174,29 +182,32 @@ def test_ctrl_c_ends_containers_as_a_cluster_would(
     out, err = sleeping.communicate(timeout=40)
     assert (sleeping.returncode, out) == (130, "work | woken\n"), err
     assert desk.states("lab-1") == {"work": "FAILED_CANCELED"}
-    assert not containers(podman)
+    assert not containers(podman, desk)
     wait_for(lambda: not processes_of(desk.folder))
 
 
 def test_ctrl_c_twice_ends_containers_at_once(desk: Desk, podman: Podman) -> None:
     text = task(SLEEPER.replace("'echo woken; echo late > {{output}}/late; exit 9'", "''"))
     with desk.start("run", desk.write(text), "--engine", "podman") as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "work | asleep\n"
-        process.send_signal(signal.SIGINT)
-        with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(1)
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=15)
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "work | asleep\n"
+            process.send_signal(signal.SIGINT)
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.wait(1)
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=15)
+        finally:
+            process.kill()
     assert process.returncode == 130
-    assert not containers(podman)
+    assert not containers(podman, desk)
     wait_for(lambda: not processes_of(desk.folder))
 
 
 def test_nothing_is_left_when_osmoc_is_killed(desk: Desk, podman: Podman, sleeping: "subprocess.Popen[str]") -> None:
     sleeping.kill()
     sleeping.wait(10)
-    wait_for(lambda: not containers(podman) and not processes_of(desk.folder), 15)
+    wait_for(lambda: not containers(podman, desk) and not processes_of(desk.folder), 15)
     assert "KILLED" in desk.osmoc("status", "lab-1").out
     mounted = Path("/proc/self/mountinfo").read_text()
     assert str(desk.folder) not in mounted
@@ -208,7 +219,7 @@ def test_a_client_that_is_killed(desk: Desk, podman: Podman, sleeping: "subproce
     _, err = sleeping.communicate(timeout=40)
     assert sleeping.returncode == 1, err
     assert last(desk)["reason"] == "the container was killed, or ran out of memory"
-    assert not containers(podman)
+    assert not containers(podman, desk)
     wait_for(lambda: not processes_of(desk.folder))
 
 

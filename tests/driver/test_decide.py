@@ -319,6 +319,20 @@ def test_what_the_api_server_refuses_is_tried_for_two_minutes() -> None:
     assert world.finished is Status.FAILED_START_ERROR
 
 
+# Afterwards.
+
+
+def test_jobs_are_let_go_when_all_is_over() -> None:
+    world = started(World(replace(plan({"a": [], "b": ["a"]}), retention=60)))
+    world.end("a")
+    world.settle()
+    assert world.jobs["flow-1-a"].retention is None
+    world.end("b")
+    world.settle()
+    assert [job.retention for job in world.jobs.values()] == [60, 60]
+    assert world.finished is Status.COMPLETED
+
+
 # Lost nodes.
 
 

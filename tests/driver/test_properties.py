@@ -118,7 +118,7 @@ SCENARIOS: Mapping[str, tuple[Plan, Mapping[str, int | str]]] = {
 
 
 def live(world: World, fates: Mapping[str, int | str]) -> None:
-    """All that the cluster does in a while. A lead ends after the others of its group, as its barrier and end have it."""
+    """All that the cluster does in a while. A lead ends after the others of its group, as is agreed."""
     world.wait(20)
     waits = {group.lead: list(group.jobs.values())[1:] for group in world.plan.groups}
     for task in sorted(world.running(), reverse=True):

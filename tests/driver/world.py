@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from osmo_driver.decide import Action, Finish, GiveUp, Record, Start, Suspend, decide
+from osmo_driver.decide import Action, Expire, Finish, GiveUp, Record, Start, Suspend, decide
 from osmo_driver.plan import Group, Plan
 from osmo_driver.records import State, Status
 from osmo_driver.seen import ContainerEnd, JobEnd, JobSeen, PodSeen, Refusal, Seen
@@ -26,6 +26,7 @@ def plan(
         groups=tuple(
             Group(
                 name=name,
+                label=name,
                 upstream=tuple(upstream),
                 lead=next(iter(tasks.get(name, [name]))),
                 jobs={task: f"flow-1-{task}" for task in tasks.get(name, [name])},
@@ -88,6 +89,8 @@ class World:
             case Suspend(job=job):
                 self.change(job.name, suspended=True, started=None)
                 self.pods.pop(job.name, None)
+            case Expire(job=job, seconds=count):
+                self.change(job.name, retention=count)
             case GiveUp(pod=pod):
                 self.pods[pod.job] = tuple(one for one in self.pods[pod.job] if one.uid != pod.uid)
             case Finish(status=status):

@@ -50,11 +50,19 @@ class GiveUp:
 
 
 @dataclass(frozen=True, slots=True)
+class Expire:
+    """Lets Kubernetes remove a Job after a while, now that nobody asks for it any more."""
+
+    job: JobSeen
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     status: Status
 
 
-Action = Record | Start | Suspend | GiveUp | Finish
+Action = Record | Start | Suspend | GiveUp | Expire | Finish
 
 
 def decide(seen: Seen, plan: Plan, now: datetime) -> list[Action]:
@@ -80,7 +88,7 @@ def decide(seen: Seen, plan: Plan, now: datetime) -> list[Action]:
             actions += _start(group, seen)
     actions += _give_up(plan, seen, now)
     if is_over and state == seen.recorded:
-        actions.append(Finish(state.status))
+        actions += list(_expire(plan, seen, now)) or [Finish(state.status)]
     return actions
 
 
@@ -139,5 +147,16 @@ def _ends_by_itself(group: Group, known: GroupState, seen: Seen, now: datetime) 
 def _give_up(plan: Plan, seen: Seen, now: datetime) -> Iterator[GiveUp]:
     for job in plan.jobs():
         for pod in seen.pods.get(job, ()):
-            if pod.lost and pod.deleted and now - pod.deleted > _LOST_LIMIT:
+            if is_lost(pod, now):
                 yield GiveUp(pod)
+
+
+def is_lost(pod: PodSeen, now: datetime) -> bool:
+    return pod.lost and pod.deleted is not None and not pod.gone and now - pod.deleted > _LOST_LIMIT
+
+
+def _expire(plan: Plan, seen: Seen, now: datetime) -> Iterator[Expire]:
+    for name in plan.jobs() if plan.retention is not None else ():
+        job = seen.jobs.get(name)
+        if job and job.end and job.retention is None and plan.retention is not None and not _is_refused(job, seen, now):
+            yield Expire(job, plan.retention)

@@ -1,8 +1,11 @@
 """What was decided, done. Each patch says which version it is made for, each deletion which pod."""
 
-from osmo_driver.cluster import STRATEGIC, Cluster
+from collections.abc import Callable
+
+from osmo_driver.cluster import STRATEGIC, ApiError, Cluster
 from osmo_driver.reading import read_job
 from osmo_driver.seen import JobSeen, PodSeen
+from osmo_driver.verdicts import Verdict
 
 _JOBS = "batch/v1"
 _LOST = "NodeLost"
@@ -18,6 +21,10 @@ def suspend(cluster: Cluster, job: JobSeen, reason: str) -> JobSeen:
     return _patch(cluster, job, {"suspend": True}, {"osmo.ended": reason})
 
 
+def expire(cluster: Cluster, job: JobSeen, seconds: int) -> JobSeen:
+    return _patch(cluster, job, {"ttlSecondsAfterFinished": seconds}, {})
+
+
 def _patch(cluster: Cluster, job: JobSeen, spec: dict[str, object], annotations: dict[str, str]) -> JobSeen:
     meta: dict[str, object] = {"resourceVersion": job.version, "uid": job.uid}
     if annotations:
@@ -25,14 +32,39 @@ def _patch(cluster: Cluster, job: JobSeen, spec: dict[str, object], annotations:
     return read_job(cluster.patch(cluster.path(_JOBS, "jobs", job.name), {"metadata": meta, "spec": spec}))
 
 
-def give_up(cluster: Cluster, pod: PodSeen) -> None:
+def give_up(cluster: Cluster, pod: PodSeen, say: Callable[[str], None]) -> None:
     """Marks the pod as failed, since its kubelet cannot, by which its Job knows; then takes it away."""
+    say(f"give up pod {pod.name} on {pod.node}, which is lost")
     path = cluster.path("v1", "pods", pod.name)
-    if not pod.has_ended:
-        message = f"node {pod.node} is lost"
-        status: dict[str, object] = {"phase": "Failed", "reason": _LOST, "message": message}
-        if not pod.disruption:
-            # What the Job's podFailurePolicy goes by.
-            status["conditions"] = [{"type": "DisruptionTarget", "status": "True", "reason": _LOST, "message": message}]
-        cluster.patch(f"{path}/status", {"metadata": {"uid": pod.uid}, "status": status}, STRATEGIC)
-    cluster.delete(path, {"gracePeriodSeconds": 0, "preconditions": {"uid": pod.uid}})
+    message = f"node {pod.node} is lost"
+    conditions = []
+    if not pod.disruption:
+        # What the Job's podFailurePolicy goes by.
+        conditions = [{"type": "DisruptionTarget", "status": "True", "reason": _LOST, "message": message}]
+    try:
+        if not pod.has_ended:
+            _fail(cluster, pod, _LOST, message, conditions)
+        cluster.delete(path, {"gracePeriodSeconds": 0, "preconditions": {"uid": pod.uid}})
+    except ApiError as error:
+        _unless_gone(error)
+
+
+def fail(cluster: Cluster, pod: PodSeen, verdict: Verdict, say: Callable[[str], None]) -> None:
+    say(f"end pod {pod.name}: {verdict.status}: {verdict.reason}")
+    try:
+        _fail(cluster, pod, verdict.status.value, verdict.reason, [])
+    except ApiError as error:
+        _unless_gone(error)
+
+
+def _fail(cluster: Cluster, pod: PodSeen, reason: str, message: str, conditions: list[dict[str, str]]) -> None:
+    status: dict[str, object] = {"phase": "Failed", "reason": reason, "message": message}
+    if conditions:
+        status["conditions"] = conditions
+    path = cluster.path("v1", "pods", pod.name)
+    cluster.patch(f"{path}/status", {"metadata": {"uid": pod.uid}, "status": status}, STRATEGIC)
+
+
+def _unless_gone(error: ApiError) -> None:
+    if error.status not in (404, 409):
+        raise error

@@ -20,15 +20,17 @@ class Keeper:
         self._is_kept = True
         self.size = 0
 
-    def read(self, run: str, plan: Plan) -> State | None:
-        """What an earlier driver of this run has recorded. Raises: ApiError."""
+    def read(self, run: str, plan: Plan, own: State | None) -> State | None:
+        """What a driver of this run has recorded, or `own` if the state is not kept. Raises: ApiError."""
+        if not self._is_kept:
+            return own
         try:
             found = self._cluster.get(self._path)
         except ApiError as error:
             if error.status not in (403, 404):
                 raise
             self._cannot_keep(error)
-            return None
+            return own
         self._version = found["metadata"]["resourceVersion"]
         text = (found.get("data") or {}).get(_KEY, "")
         if not text:

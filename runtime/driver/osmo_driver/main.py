@@ -18,10 +18,12 @@ from osmo_driver.document import DriverPlan
 from osmo_driver.drive import Driver
 from osmo_driver.keeper import Keeper
 from osmo_driver.lease import Lease
+from osmo_driver.observer import Observer
 from osmo_driver.plan import plan_of
 from osmo_driver.reading import read_job, read_pod, time_of
 from osmo_driver.records import Status
-from osmo_driver.store import JOBS, PODS
+from osmo_driver.shift import Duty, Shift
+from osmo_driver.store import JOBS, PODS, Store
 from osmo_driver.watching import News, Watcher
 
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -41,7 +43,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     options = parser.parse_args(arguments)
     try:
         document = DriverPlan.model_validate_json(options.plan.read_bytes())
-        plan = plan_of(document)
+        plan_of(document)
     except (OSError, ValidationError, CycleError, KeyError) as error:
         sys.stderr.write(f"osmo-driver: {options.plan}: {error}\n")
         return USAGE
@@ -49,23 +51,35 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     cluster = Cluster(server, options.account, environment["OSMO_NAMESPACE"])
     signal.signal(signal.SIGTERM, _stop)
     try:
-        run, since = _own_job(cluster, options.name)
-        news: SimpleQueue[News] = SimpleQueue()
-        selector = f"osmo.workflow_id={plan.workflow_id},osmo.task_name"
-        Watcher(cluster, JOBS, cluster.path("batch/v1", JOBS), selector, read_job, news).start()
-        Watcher(cluster, PODS, cluster.path("v1", PODS), selector, read_pod, news).start()
-        lease = Lease(cluster, options.name, environment["OSMO_POD_NAME"], lambda pod: _is_dead(cluster, pod))
-        keeper = Keeper(cluster, f"{options.name}-state", say)
-        try:
-            status = Driver(plan, cluster, keeper, lease, news, say, run, since).drive()
-        finally:
-            _release(lease)
+        status = _drive(document, cluster, options.name, environment["OSMO_POD_NAME"])
     except Stopped:
         say("stopped")
         return STOPPED
     calls = ", ".join(f"{count} {verb}" for verb, count in sorted(cluster.calls.items()))
     say(f"the workflow has ended: {status}; requests: {calls}")
     return COMPLETED if status is Status.COMPLETED else FAILED
+
+
+def _drive(document: DriverPlan, cluster: Cluster, name: str, holder: str) -> Status:
+    plan = plan_of(document)
+    run, since = _own_job(cluster, name)
+    news: SimpleQueue[News] = SimpleQueue()
+    store = Store()
+    lease = Lease(cluster, name, holder, lambda pod: _is_dead(cluster, pod))
+    selector = f"osmo.workflow_id={plan.workflow_id},osmo.task_name"
+    Watcher(cluster, PODS, cluster.path("v1", PODS), selector, read_pod, news).start()
+    duty: Duty
+    if document.mode == "jobs":
+        Watcher(cluster, JOBS, cluster.path("batch/v1", JOBS), selector, read_job, news).start()
+        duty = Driver(plan, cluster, store, Keeper(cluster, f"{name}-state", say), lease, say, run, since)
+        kinds = frozenset({JOBS, PODS})
+    else:
+        duty = Observer(plan, cluster, store, lease, say, since)
+        kinds = frozenset({PODS})
+    try:
+        return Shift(store, kinds, lease, news, say).work(duty)
+    finally:
+        _release(lease)
 
 
 def say(text: str) -> None:
@@ -111,7 +125,6 @@ def _is_dead(cluster: Cluster, pod: str) -> bool:
 
 
 def _release(lease: Lease) -> None:
-    """So that the next one need not wait."""
     try:
         lease.release()
     except ApiError as error:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from graphlib import TopologicalSorter
 
-from osmo_driver.document import DriverPlan
+from osmo_driver.document import DriverPlan, PlannedGroup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,6 +13,7 @@ class Group:
     """`jobs` are names of Jobs by task, the lead's first."""
 
     name: str
+    label: str
     upstream: tuple[str, ...]
     lead: str
     jobs: Mapping[str, str]
@@ -31,6 +32,7 @@ class Plan:
     workflow_id: str
     groups: tuple[Group, ...]
     image_pull_timeout: timedelta
+    retention: int | None = None
 
     def jobs(self) -> Iterator[str]:
         return (job for group in self.groups for job in group.jobs.values())
@@ -45,12 +47,20 @@ def plan_of(document: DriverPlan) -> Plan:
         groups=tuple(
             Group(
                 name=group.name,
+                label=group.label,
                 upstream=group.upstream,
                 lead=group.lead,
-                jobs={task: document.jobs[task] for task in sorted(group.tasks, key=lambda task: task != group.lead)},
+                jobs=_jobs(group, document),
                 queue_timeout=None if group.queue_timeout is None else timedelta(seconds=group.queue_timeout),
             )
             for group in (planned[name] for name in order)
         ),
         image_pull_timeout=timedelta(seconds=document.image_pull_timeout),
+        retention=None if document.retention is None else round(document.retention),
     )
+
+
+def _jobs(group: PlannedGroup, document: DriverPlan) -> Mapping[str, str]:
+    if document.mode == "observe":
+        return {}
+    return {task: document.jobs[task] for task in sorted(group.tasks, key=lambda task: task != group.lead)}

@@ -21,6 +21,7 @@ def read_job(job: Object) -> JobSeen:
         uid=meta["uid"],
         version=meta["resourceVersion"],
         suspended=bool(spec.get("suspend")),
+        retention=spec.get("ttlSecondsAfterFinished"),
         run=annotations.get(_RUN, ""),
         started=_time(status.get("startTime")),
         end=_job_end(status),
@@ -39,14 +40,15 @@ def _job_end(status: Object) -> JobEnd | None:
 
 
 def read_pod(pod: Object) -> PodSeen:
-    """Of a pod of a task: it has the label of its container's name."""
+    """Of a pod of a task. Its container has the task's name, as its label says; Argo calls it `main`."""
     meta, spec, status = pod["metadata"], pod["spec"], pod.get("status", {})
     labels, annotations = meta.get("labels", {}), meta.get("annotations", {})
     conditions = {condition["type"]: condition for condition in status.get("conditions", ())}
     containers = status.get("containerStatuses", ())
     inits = status.get("initContainerStatuses", ())
     placed, disruption = conditions.get("PodScheduled", {}), conditions.get("DisruptionTarget", {})
-    main: Object = next((one for one in containers if one["name"] == labels.get("osmo.task_name")), {})
+    names = {one["name"]: one for one in containers}
+    main: Object = names.get(labels.get("osmo.task_name", "")) or names.get("main", {})
     init: Object = next((one for one in inits if one["name"] == _INIT), {})
     state = main.get("state", {})
     is_placed = placed.get("status") == "True"
@@ -55,6 +57,7 @@ def read_pod(pod: Object) -> PodSeen:
         uid=meta["uid"],
         job=labels.get("batch.kubernetes.io/job-name", ""),
         created=time_of(meta["creationTimestamp"]),
+        group=labels.get("osmo.group_name", ""),
         attempt=int(annotations.get("batch.kubernetes.io/job-index-failure-count", 0)),
         phase=status.get("phase", "Pending"),
         reason=status.get("reason", ""),

@@ -22,6 +22,7 @@ class JobSeen:
     uid: str
     version: str
     suspended: bool
+    retention: int | None = None
     run: str = ""
     started: datetime | None = None
     end: JobEnd | None = None
@@ -45,15 +46,17 @@ class ContainerEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodSeen:
-    """`main` is the end of the task's container, `began` when it started; `deleted` is when its grace is over.
+    """`group` is the label of its group, `main` the end of the task's container, `began` when that started.
 
-    `lost` means that the control plane has given the pod's node up.
+    `deleted` is when its grace is over; `lost` means that the control plane has given the pod's node up; `gone` that
+    only this memory of it is left.
     """
 
     name: str
     uid: str
     job: str
     created: datetime
+    group: str = ""
     attempt: int = 0
     phase: str = "Pending"
     reason: str = ""
@@ -69,6 +72,7 @@ class PodSeen:
     disruption: str = ""
     deleted: datetime | None = None
     lost: bool = False
+    gone: bool = False
 
     @property
     def has_ended(self) -> bool:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 
 from osmo_driver.seen import JobSeen, PodSeen
 from osmo_driver.watching import Changed, Listed, News
@@ -16,24 +17,31 @@ class Store:
         self.pods: dict[str, PodSeen] = {}
         self._listed: set[str] = set()
 
-    @property
-    def is_complete(self) -> bool:
-        return self._listed == {JOBS, PODS}
+    def has(self, kinds: frozenset[str]) -> bool:
+        """Whether all of these have been listed."""
+        return kinds <= self._listed
 
     def hear(self, news: News) -> None:
         match news:
             case Listed(kind=kind, values=values):
                 self._listed.add(kind)
                 if kind == PODS:
-                    self.pods = dict(values)
+                    self.pods = {name: pod for name, pod in self.pods.items() if pod.gone} | dict(values)
                 else:
                     self.jobs = {name: self._newer(job) for name, job in values.items()}
-            case Changed(kind=kind, name=name, value=None):
-                (self.jobs if kind == JOBS else self.pods).pop(name, None)
-            case Changed(value=JobSeen() as job):
-                self.jobs[job.name] = self._newer(job)
-            case Changed(value=PodSeen() as pod):
-                self.pods[pod.name] = pod
+            case Changed(name=name, value=JobSeen() as job, gone=gone):
+                if gone:
+                    self.jobs.pop(name, None)
+                else:
+                    self.jobs[name] = self._newer(job)
+            case Changed(name=name, value=PodSeen() as pod, gone=gone):
+                if not gone:
+                    self.pods[name] = pod
+                elif pod.has_ended:
+                    # Often it is taken away before its Job says that it has failed, and only the pod knows of what.
+                    self.pods[name] = replace(pod, gone=True)
+                else:
+                    self.pods.pop(name, None)
 
     def patched(self, job: JobSeen) -> None:
         """The answer to a patch is newer than what the watch may still have on its way."""

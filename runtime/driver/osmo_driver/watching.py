@@ -27,11 +27,12 @@ class Listed(Generic[Value]):
 
 @dataclass(frozen=True, slots=True)
 class Changed(Generic[Value]):
-    """One of them is new or has changed; without a value it is gone."""
+    """One of them is new or has changed; or `gone`, and this was its last state."""
 
     kind: str
     name: str
-    value: Value | None
+    value: Value
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +105,7 @@ class Watcher(threading.Thread, Generic[Value]):
                     raise Gone
                 raise ApiError(item.get("code", 0), item.get("message", ""))
             version = item["metadata"]["resourceVersion"]
-            if event["type"] == "DELETED":
-                self._news.put(Changed(self._kind, item["metadata"]["name"], None))
-            elif event["type"] != "BOOKMARK":
-                self._news.put(Changed(self._kind, item["metadata"]["name"], self._read(item)))
+            if event["type"] != "BOOKMARK":
+                is_gone = event["type"] == "DELETED"
+                self._news.put(Changed(self._kind, item["metadata"]["name"], self._read(item), is_gone))
         return version
