@@ -182,6 +182,8 @@ def drive(api: Api, folder: Path) -> None:
         for line in driver.stdout or ():
             last = line.partition(" ")[2].strip()
             said[last.partition(" ")[0]] += 1
+            if last.startswith(("refused", "waiting")):
+                sys.stderr.write(f"{last}\n")
             status = Path(f"/proc/{driver.pid}/status").read_text()
             peak = (re.search(r"VmHWM:\s*(\d+)", status) or [peak, peak])[1]
             fields = Path(f"/proc/{driver.pid}/stat").read_text().rsplit(")", 1)[1].split()

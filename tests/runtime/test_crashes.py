@@ -30,9 +30,7 @@ STEPS: Final = [
     Step("PUT", "/claims/", done=True),
     Step("GET", "/given/a"),
     Step("PUT", "/log/"),
-    Step("PUT", "/log/", done=True),
     Step("PUT", "/output/"),
-    Step("PUT", "/output/", done=True),
     Step("PUT", "/results/who"),
     Step("PUT", "/results/.osmo-complete.json"),
     Step("PUT", "/results/.osmo-complete.json", done=True),
@@ -54,7 +52,7 @@ OF_CONTAINERS: Final = [
     Step("PUT", "/manifests/"),
     Step("PUT", "/manifests/", done=True),
 ]
-IN_FOLDERS: Final = ["claims/*", "log/*", "deep/*", "results/who", ".osmo-complete.json", "versions/*", "manifests/*"]
+IN_FOLDERS: Final = ["log/*", "results/who", ".osmo-complete.json", "versions/*", "manifests/*"]
 
 
 @pytest.mark.parametrize("step", STEPS, ids=str)
@@ -78,8 +76,7 @@ def test_the_container_killed_at_each_step_is_lost_and_run_again(
     gate = wire.hold(step)
     pod = make(task, cloud).start()
     assert gate.reached.wait(20), pod.said()
-    if step.part in ("/claims/", "/given/a"):
-        pod.until(lambda: has_connected(pod))
+    pod.until(lambda: has_connected(pod))
     pod.kill_container()
     gate.over.set()
     end_ctrl(pod)
@@ -315,7 +312,7 @@ def test_osmo_ctrl_killed_when_a_file_is_seen_goes_on(seen: str, folder: Site, m
     check(task, folder, End(pod, 0))
 
 
-@pytest.mark.parametrize("seen", ["claims/*", "results/*"])
+@pytest.mark.parametrize("seen", ["results/*"])
 def test_the_container_killed_when_a_file_is_seen_is_run_again(
     seen: str, folder: Site, make: Make, tmp_path: Path
 ) -> None:
