@@ -129,6 +129,10 @@ class Cluster:
                 self._begun.add(name)
                 self._work.submit(self._run, job)
 
+    def park(self, name: str) -> None:
+        path = f"{PLURALS['Job'].format(NAMESPACE)}/{name}/status"
+        self._api.call("PATCH", path, {"status": {"conditions": [condition("Suspended", "True")]}})
+
     def _run(self, job: Manifest) -> None:
         try:
             self._attempt(job)
@@ -138,7 +142,8 @@ class Cluster:
     def _attempt(self, job: Manifest) -> None:
         name, template = job["metadata"]["name"], job["spec"]["template"]
         status = f"{PLURALS['Job'].format(NAMESPACE)}/{name}/status"
-        self._api.call("PATCH", status, {"status": {"startTime": now(), "active": 1, "ready": 0}})
+        begun = {"startTime": now(), "active": 1, "ready": 0, "conditions": [condition("Suspended", "False")]}
+        self._api.call("PATCH", status, {"status": begun})
         labels = template["metadata"]["labels"] | {"batch.kubernetes.io/job-name": name}
         pod = {"metadata": {"name": f"{name}-0", "labels": labels}, "spec": template["spec"]}
         pod["spec"] |= {"schedulerName": "nobody"}
@@ -148,19 +153,21 @@ class Cluster:
         self._pod(name, "Running", job, running)
         ended = {"terminated": {"exitCode": 0, "startedAt": now(), "finishedAt": now(), "message": '{"code":0}'}}
         self._pod(name, "Succeeded", job, ended)
-        conditions = [
-            {"type": kind, "status": "True", "lastTransitionTime": now()} for kind in ("SuccessCriteriaMet", "Complete")
-        ]
+        met = [condition(kind, "True") for kind in ("SuccessCriteriaMet", "Complete")]
+        conditions = [condition("Suspended", "False"), *met]
         end = {"active": 0, "succeeded": 1, "completedIndexes": "0", "completionTime": now(), "conditions": conditions}
         self._api.call("PATCH", status, {"status": end})
 
     def _pod(self, name: str, phase: str, job: Manifest, state: Manifest) -> None:
         container = job["spec"]["template"]["spec"]["containers"][0]["name"]
-        condition = {"type": "PodScheduled", "status": "True", "lastTransitionTime": now()}
         main = {"name": container, "image": "none", "imageID": "", "ready": True, "restartCount": 0, "state": state}
-        status = {"phase": phase, "conditions": [condition], "containerStatuses": [main]}
+        status = {"phase": phase, "conditions": [condition("PodScheduled", "True")], "containerStatuses": [main]}
         path = f"/api/v1/namespaces/{NAMESPACE}/pods/{name}-0/status"
         self._api.call("PATCH", path, {"status": status})
+
+
+def condition(kind: str, status: str) -> Manifest:
+    return {"type": kind, "status": status, "lastTransitionTime": now()}
 
 
 def now() -> str:
@@ -204,7 +211,11 @@ def main() -> None:
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(lambda one: api.call("POST", PLURALS[one["kind"]].format(NAMESPACE), one), found))
         sys.stdout.write(f"{len(found)} objects are there\n")
-        threading.Thread(target=Cluster(api).live, daemon=True).start()
+        cluster = Cluster(api)
+        with ThreadPoolExecutor(4) as pool:
+            jobs = [one for one in found if one["kind"] == "Job" and one["spec"]["suspend"]]
+            list(pool.map(cluster.park, [job["metadata"]["name"] for job in jobs]))
+        threading.Thread(target=cluster.live, daemon=True).start()
         with tempfile.TemporaryDirectory() as folder:
             drive(api, Path(folder))
     finally:

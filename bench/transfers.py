@@ -21,9 +21,9 @@ from statistics import median
 from osmo_ctrl.document import UrlInput, UrlOutput
 from osmo_ctrl.inputs import Origin, fetch
 from osmo_ctrl.outputs import upload_url
-from osmo_ctrl.progress import Progress
-from osmo_ctrl.storage import Patience, Place, Store, open_store
-from osmo_ctrl.transfer import Limits
+from osmo_ctrl.storage.store import Patience, Place, Store, open_store
+from osmo_ctrl.transfer.progress import Progress
+from osmo_ctrl.transfer.transfers import Limits
 
 KEYS = {"access_key_id": "bench", "access_key": "bench-secret"}
 SETS = {"small": (10_000, 4 * 1024), "large": (4, 1 << 30)}

@@ -11,7 +11,7 @@ from runtime.s3 import S3
 
 from osmo_ctrl import attempts
 from osmo_ctrl.records import Manifest
-from osmo_ctrl.storage import Store
+from osmo_ctrl.storage.store import Store
 
 pytestmark = pytest.mark.cluster
 

@@ -81,6 +81,16 @@ def test_a_group_is_started_together_once_all_its_jobs_are_there() -> None:
     assert world.started == ["flow-1-member", "flow-1-lead"]
 
 
+def test_a_job_is_not_started_before_its_controller_has_seen_it() -> None:
+    world = World(CHAIN)
+    world.change("flow-1-a", parked=False)
+    world.settle()
+    assert world.started == []
+    world.change("flow-1-a", parked=True)
+    world.settle()
+    assert world.started == ["flow-1-a"]
+
+
 def test_a_group_that_was_half_started_is_started_whole() -> None:
     world = World(PAIR)
     record, start = world.decide()

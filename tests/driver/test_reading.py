@@ -35,7 +35,8 @@ def condition(name: str, status: str, **fields: str) -> dict[str, str]:
 def test_a_job() -> None:
     found = read_job(job(startTime=TIME, conditions=[condition("SuccessCriteriaMet", "True")]))
     assert (found.version, found.suspended, found.run, found.started) == ("7", False, "r", AT)
-    assert found.retention == 5 and found.end is None
+    assert found.retention == 5 and found.end is None and not found.parked
+    assert read_job(job(conditions=[condition("Suspended", "True")])).parked
 
 
 def test_the_end_of_a_job() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from runtime.s3 import S3, Proxy, new_bucket, serve
 
-from osmo_ctrl import storage
+from osmo_ctrl.storage import store as storage
 
 
 @pytest.fixture(scope="session")

@@ -18,10 +18,10 @@ from osmo_ctrl.dataset.verify import verify
 from osmo_ctrl.document import TaskInput, UrlInput
 from osmo_ctrl.inputs import Origin, fetch
 from osmo_ctrl.plans import CHECKPOINTS, COMPLETE
-from osmo_ctrl.progress import Progress
 from osmo_ctrl.records import Complete, Generation, Manifest, read_record
-from osmo_ctrl.storage import Store
-from osmo_ctrl.transfer import Limits
+from osmo_ctrl.storage.store import Store
+from osmo_ctrl.transfer.progress import Progress
+from osmo_ctrl.transfer.transfers import Limits
 
 WORKFLOW = "flow-1"
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 from runtime.pod import Pod, document
 from runtime.s3 import CREDENTIAL
 
-from osmo_ctrl.storage import Patience, Place, Store, open_store
+from osmo_ctrl.storage.store import Patience, Place, Store, open_store
 
 SECRET: Final = "data"
 NAME: Final = "work"

@@ -17,8 +17,8 @@ from osmo_ctrl.dataset.catalog import read_version
 from osmo_ctrl.dataset.contents import Local
 from osmo_ctrl.dataset.publish import Publication, Published, publish
 from osmo_ctrl.dataset.records import Pin, Version
-from osmo_ctrl.transfer import Limits
-from osmo_ctrl.tree import Stamp
+from osmo_ctrl.files.tree import Stamp
+from osmo_ctrl.transfer.transfers import Limits
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 

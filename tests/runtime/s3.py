@@ -11,7 +11,7 @@ from typing import Final
 
 from moto.server import ThreadedMotoServer
 
-from osmo_ctrl.storage import Patience, Place, Store, open_store
+from osmo_ctrl.storage.store import Patience, Place, Store, open_store
 
 CREDENTIAL: Final = {"access_key_id": "AKIDEXAMPLE", "access_key": "wJalrXUtnFEMI-EXAMPLEKEY"}
 _SIGNED: Final = "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260101/us-east-1/s3/aws4_request, Signature=0"

@@ -10,7 +10,6 @@ from hypothesis import strategies as some
 from runtime.loop import asynchronous
 from runtime.s3 import S3, Fault, Proxy
 
-from osmo_ctrl import object_names
 from osmo_ctrl.attempts import (
     Attempt,
     Commit,
@@ -21,9 +20,10 @@ from osmo_ctrl.attempts import (
     newest_of_any_run,
     record_run,
 )
-from osmo_ctrl.object_names import file_name, object_name
 from osmo_ctrl.records import Manifest, Run, StoredFile, to_bytes
-from osmo_ctrl.storage import Patience, Place, StorageError, Store, fault_of_name, open_store
+from osmo_ctrl.storage import names as object_names
+from osmo_ctrl.storage.names import file_name, object_name
+from osmo_ctrl.storage.store import Patience, Place, StorageError, Store, fault_of_name, open_store
 
 POD = "11111111-aaaa-bbbb-cccc-000000000001"
 OTHER = "22222222-aaaa-bbbb-cccc-000000000002"

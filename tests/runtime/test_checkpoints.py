@@ -14,13 +14,13 @@ from runtime.s3 import Fault as Wrong
 from osmo_ctrl import checkpoints as module
 from osmo_ctrl.checkpoints import Checkpoints, Listed, Open, Taken, choose
 from osmo_ctrl.document import UrlInput
+from osmo_ctrl.files.tree import Fault, Stamp, walk
 from osmo_ctrl.inputs import Origin, fetch
 from osmo_ctrl.listings import newest_generation
-from osmo_ctrl.progress import Progress
 from osmo_ctrl.records import CheckpointFile, Generation
-from osmo_ctrl.storage import Patience, Place, StorageError, Store, open_store
-from osmo_ctrl.transfer import Limits, TransferError
-from osmo_ctrl.tree import Fault, Stamp, walk
+from osmo_ctrl.storage.store import Patience, Place, StorageError, Store, open_store
+from osmo_ctrl.transfer.progress import Progress
+from osmo_ctrl.transfer.transfers import Limits, TransferError
 
 POD = "11111111-aaaa"
 

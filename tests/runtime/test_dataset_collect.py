@@ -16,7 +16,7 @@ from osmo_ctrl.dataset.collect import Collected, collect, delete_versions, expir
 from osmo_ctrl.dataset.faults import DatasetError, Fault
 from osmo_ctrl.dataset.records import Pin
 from osmo_ctrl.dataset.verify import Damaged, verify
-from osmo_ctrl.storage import Found, Patience, Place, open_store
+from osmo_ctrl.storage.store import Found, Patience, Place, open_store
 
 NOW = datetime(2026, 6, 30, tzinfo=UTC)
 

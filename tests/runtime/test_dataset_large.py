@@ -10,7 +10,7 @@ from runtime.s3 import S3
 from osmo_ctrl.dataset.bucket import DatasetBucket
 from osmo_ctrl.dataset.commit import Draft, commit
 from osmo_ctrl.dataset.records import File
-from osmo_ctrl.storage import Patience, Place, open_store
+from osmo_ctrl.storage.store import Patience, Place, open_store
 
 
 @pytest.fixture(params=["s3", "directory"])

@@ -21,8 +21,8 @@ from osmo_ctrl.dataset.contents import Local
 from osmo_ctrl.dataset.faults import DatasetError, Fault
 from osmo_ctrl.dataset.publish import Publication, publish
 from osmo_ctrl.dataset.records import Pin
-from osmo_ctrl.storage import Patience, Place, open_store
-from osmo_ctrl.transfer import Limits, TransferError
+from osmo_ctrl.storage.store import Patience, Place, open_store
+from osmo_ctrl.transfer.transfers import Limits, TransferError
 
 MIB = 1024 * 1024
 

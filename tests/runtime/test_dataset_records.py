@@ -20,9 +20,9 @@ from osmo_ctrl.dataset.merge import Difference, difference, merge_maps, overlay
 from osmo_ctrl.dataset.metadata import LARGEST, read_map, read_maps
 from osmo_ctrl.dataset.paths import fault_of_path, parse_source, path_in_dataset
 from osmo_ctrl.dataset.records import File, Pin, Version, parse
-from osmo_ctrl.progress import Progress
-from osmo_ctrl.storage import Patience, Place, open_store
-from osmo_ctrl.transfer import Limits, TransferError
+from osmo_ctrl.storage.store import Patience, Place, open_store
+from osmo_ctrl.transfer.progress import Progress
+from osmo_ctrl.transfer.transfers import Limits, TransferError
 
 PIN = Pin(name="cats", version=1)
 PARTS = some.sampled_from(["a", "b", "..", ".", "", "ä", "etc", "\0", "x" * 256, "\ud800", "a\\b", "\n"])

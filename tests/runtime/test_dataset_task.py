@@ -16,9 +16,9 @@ from osmo_ctrl.dataset.faults import DatasetError, Fault
 from osmo_ctrl.dataset.records import Collection, Pin
 from osmo_ctrl.datasets import Writer, Written, fetch_dataset, publish_dataset, resolve_for_run, written_by
 from osmo_ctrl.document import DatasetInput, DatasetOutput, UpdateOutput
-from osmo_ctrl.progress import Progress
-from osmo_ctrl.storage import Patience, Place, Store, open_store
-from osmo_ctrl.transfer import Limits, TransferError
+from osmo_ctrl.storage.store import Patience, Place, Store, open_store
+from osmo_ctrl.transfer.progress import Progress
+from osmo_ctrl.transfer.transfers import Limits, TransferError
 
 WRITER = Writer(id="flow-1/run/prepare/0001-abc", by="flow-1", origin={"workflow": "flow-1", "task": "prepare"})
 

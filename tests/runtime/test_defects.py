@@ -19,8 +19,8 @@ from runtime.crash_wire import Step, Wire
 from runtime.pod import Pod, has_programs, until
 from runtime.s3 import CREDENTIAL, Fault, Request
 
-from osmo_ctrl import storage_places
-from osmo_ctrl.storage import Patience, Place, Problem, StorageError, Store, open_store
+from osmo_ctrl.storage import locations as storage_places
+from osmo_ctrl.storage.store import Patience, Place, Problem, StorageError, Store, open_store
 
 pytest_plugins = ["runtime.crash_fixtures"]
 pytestmark = pytest.mark.skipif(not has_programs(), reason="the agent is not built: `make install` does it")

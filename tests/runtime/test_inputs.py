@@ -14,10 +14,10 @@ from osmo_ctrl.attempts import Attempt, commit, record_run
 from osmo_ctrl.document import Checkpoint, TaskInput, UrlInput, UrlOutput
 from osmo_ctrl.inputs import Fetched, MissingDataError, Origin, fetch
 from osmo_ctrl.outputs import upload_output, upload_url
-from osmo_ctrl.progress import Progress
 from osmo_ctrl.records import Complete, CompleteFile, Manifest, Run, StoredFile, to_bytes
-from osmo_ctrl.storage import Patience, Place, Problem, StorageError, Store, open_store
-from osmo_ctrl.transfer import Limits, TransferError
+from osmo_ctrl.storage.store import Patience, Place, Problem, StorageError, Store, open_store
+from osmo_ctrl.transfer.progress import Progress
+from osmo_ctrl.transfer.transfers import Limits, TransferError
 
 POD = "11111111-aaaa"
 

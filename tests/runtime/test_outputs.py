@@ -11,12 +11,12 @@ from runtime.s3 import Fault as Wrong
 
 from osmo_ctrl.attempts import Attempt
 from osmo_ctrl.document import Kpi, UrlOutput
+from osmo_ctrl.files.tree import Fault
 from osmo_ctrl.outputs import read_kpis, upload_kpis, upload_output, upload_url
-from osmo_ctrl.progress import Progress
 from osmo_ctrl.records import Complete, StoredKpi
-from osmo_ctrl.storage import StorageError
-from osmo_ctrl.transfer import Limits, TransferError
-from osmo_ctrl.tree import Fault
+from osmo_ctrl.storage.store import StorageError
+from osmo_ctrl.transfer.progress import Progress
+from osmo_ctrl.transfer.transfers import Limits, TransferError
 
 ATTEMPT = Attempt("flow-1", "run-1", "train", 0, "11111111-aaaa")
 

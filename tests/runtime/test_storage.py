@@ -15,9 +15,9 @@ from obstore.store import AzureStore, GCSStore, LocalStore, S3Store
 from runtime.loop import asynchronous
 from runtime.s3 import CREDENTIAL, S3, Fault, Proxy
 
-from osmo_ctrl.storage import Buffer, Patience, Place, Problem, StorageError, Store, fault_of_name, open_store
-from osmo_ctrl.storage_faults import fault_of
-from osmo_ctrl.storage_places import ONCE, azure_keys, complete, connect, locate, secrets_of
+from osmo_ctrl.storage.faults import fault_of
+from osmo_ctrl.storage.locations import ONCE, azure_keys, complete, connect, locate, secrets_of
+from osmo_ctrl.storage.store import Buffer, Patience, Place, Problem, StorageError, Store, fault_of_name, open_store
 
 MIB = 1024 * 1024
 ODD = ["a b", "ä/ö", "a#1.txt", "a%20b", "a?b=c&d", "a\\b", "e*", "~x", "+", "a:b", "'\"<>", "..a", "\u2028"]

@@ -22,15 +22,15 @@ from runtime.s3 import CREDENTIAL, S3, Fault, Proxy
 
 from osmo_ctrl.attempts import Attempt
 from osmo_ctrl.document import TaskDocument
+from osmo_ctrl.files.tree import Stamp
 from osmo_ctrl.places import Places
-from osmo_ctrl.progress import Progress
-from osmo_ctrl.storage import Patience, open_store
-from osmo_ctrl.storage_places import Place
-from osmo_ctrl.tool_peer import Peer, SilentError
-from osmo_ctrl.tool_rights import RefusedError, Rights
-from osmo_ctrl.transfer import Limits
-from osmo_ctrl.tree import Stamp
-from osmo_ctrl.upload import Source, upload_some
+from osmo_ctrl.storage.locations import Place
+from osmo_ctrl.storage.store import Patience, open_store
+from osmo_ctrl.tool.peer import Peer, SilentError
+from osmo_ctrl.tool.rights import RefusedError, Rights
+from osmo_ctrl.transfer.progress import Progress
+from osmo_ctrl.transfer.transfers import Limits
+from osmo_ctrl.transfer.upload import Source, upload_some
 
 pytestmark = pytest.mark.skipif(not has_programs(), reason="the agent is not built: `make install` does it")
 
@@ -632,7 +632,7 @@ async def test_what_is_being_opened_when_an_upload_is_given_up_is_closed(tmp_pat
 def test_nothing_of_it_is_imported_before_somebody_asks() -> None:
     code = "import sys, osmo_ctrl.attend, osmo_ctrl.life, osmo_ctrl.work; print(*sys.modules)"
     imported = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert [name for name in imported if name.startswith("osmo_ctrl.tool")] == ["osmo_ctrl.tool"]
+    assert [name for name in imported if name.startswith("osmo_ctrl.tool.server")] == ["osmo_ctrl.tool.server"]
 
 
 def test_memory_stays_bounded_while_large_files_are_moved(waiting: Task, place: Path) -> None:

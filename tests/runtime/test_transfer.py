@@ -15,16 +15,16 @@ from runtime.loop import asynchronous
 from runtime.s3 import S3, Proxy
 from runtime.s3 import Fault as Wrong
 
-from osmo_ctrl import beneath
-from osmo_ctrl import download as downloads
-from osmo_ctrl import upload as uploads
-from osmo_ctrl.budget import Budget
-from osmo_ctrl.download import Wanted, download
-from osmo_ctrl.progress import Progress
-from osmo_ctrl.storage import Patience, Place, Problem, StorageError, Store, open_store
-from osmo_ctrl.transfer import Limits, TransferError, together
-from osmo_ctrl.tree import Fault, Stamp, walk
-from osmo_ctrl.upload import Source, upload, upload_some
+from osmo_ctrl.files import beneath
+from osmo_ctrl.files.tree import Fault, Stamp, walk
+from osmo_ctrl.storage.store import Patience, Place, Problem, StorageError, Store, open_store
+from osmo_ctrl.transfer import download as downloads
+from osmo_ctrl.transfer import upload as uploads
+from osmo_ctrl.transfer.budget import Budget
+from osmo_ctrl.transfer.download import Wanted, download
+from osmo_ctrl.transfer.progress import Progress
+from osmo_ctrl.transfer.transfers import Limits, TransferError, together
+from osmo_ctrl.transfer.upload import Source, upload, upload_some
 
 MIB = 1024 * 1024
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from osmo_ctrl import beneath
-from osmo_ctrl.tree import Fault, Kind, Links, Stamp, Walked, printable, walk
+from osmo_ctrl.files import beneath
+from osmo_ctrl.files.tree import Fault, Kind, Links, Stamp, Walked, printable, walk
 
 
 @pytest.fixture

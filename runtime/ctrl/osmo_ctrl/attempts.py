@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from osmo_ctrl.records import Claim, Manifest, Run, read_record, to_bytes
-from osmo_ctrl.storage import Found, Store
+from osmo_ctrl.storage.store import Found, Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,10 @@ from osmo_ctrl.messages import Finish
 from osmo_ctrl.report import Reporter
 from osmo_ctrl.settings import Settings, read_settings
 from osmo_ctrl.state import Keeper
-from osmo_ctrl.tool import ToolSocket
+from osmo_ctrl.tool.server import ToolSocket
 
 if TYPE_CHECKING:
-    from osmo_ctrl.tool_desk import Desk
+    from osmo_ctrl.tool.desk import Desk
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _MMAP_THRESHOLD = -3  # of <malloc.h>
@@ -79,7 +79,7 @@ async def _attend(settings: Settings) -> None:
 
 
 def _open_desk(settings: Settings, keeper: Keeper) -> "Desk":
-    from osmo_ctrl.tool_desk import Desk
+    from osmo_ctrl.tool.desk import Desk
 
     return Desk(read_document(settings), settings, lambda: keeper.state.phase == "done")
 

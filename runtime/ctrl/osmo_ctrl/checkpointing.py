@@ -16,11 +16,11 @@ from osmo_ctrl.agent import Agent, AgentLostError
 from osmo_ctrl.attempts import Attempt
 from osmo_ctrl.checkpoints import Checkpoints, Listed
 from osmo_ctrl.document import Checkpoint
-from osmo_ctrl.progress import Progress
-from osmo_ctrl.storage import StorageError
+from osmo_ctrl.files.tree import Stamp
+from osmo_ctrl.storage.store import StorageError
 from osmo_ctrl.stores import Stores
-from osmo_ctrl.transfer import Limits, TransferError
-from osmo_ctrl.tree import Stamp
+from osmo_ctrl.transfer.progress import Progress
+from osmo_ctrl.transfer.transfers import Limits, TransferError
 
 
 class Checkpointing:

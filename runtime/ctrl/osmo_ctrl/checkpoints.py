@@ -11,15 +11,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from dataclasses import dataclass
 from typing import Final
 
+from osmo_ctrl.files.tree import Fault, Stamp
 from osmo_ctrl.listings import generations, newest_generation
-from osmo_ctrl.object_names import object_name
 from osmo_ctrl.plans import CHECKPOINTS
-from osmo_ctrl.progress import Progress
 from osmo_ctrl.records import CheckpointFile, Generation, read_record, to_bytes
-from osmo_ctrl.storage import MIB, Buffer, Store, fault_of_name, part_size
-from osmo_ctrl.transfer import Limits, TransferError, together
-from osmo_ctrl.tree import Fault, Stamp
-from osmo_ctrl.upload import Source, Uploaded, upload_memory, upload_some
+from osmo_ctrl.storage.names import object_name
+from osmo_ctrl.storage.store import MIB, Buffer, Store, fault_of_name, part_size
+from osmo_ctrl.transfer.progress import Progress
+from osmo_ctrl.transfer.transfers import Limits, TransferError, together
+from osmo_ctrl.transfer.upload import Source, Uploaded, upload_memory, upload_some
 
 _KEPT: Final = 3  # generations, so that who reads one can finish while two more are made
 _LONGEST_OPEN: Final = 60.0

@@ -7,7 +7,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from osmo_ctrl import beneath
 from osmo_ctrl.dataset import layout
 from osmo_ctrl.dataset.bucket import DatasetBucket
 from osmo_ctrl.dataset.catalog import read_record, resolve, resolve_one
@@ -21,9 +20,10 @@ from osmo_ctrl.dataset.progress import Steps, silent
 from osmo_ctrl.dataset.publish import Publication, Published, publish
 from osmo_ctrl.dataset.records import Pin, Resolution
 from osmo_ctrl.document import DatasetInput, DatasetOutput, UpdateOutput
-from osmo_ctrl.progress import Progress
-from osmo_ctrl.storage import Store
-from osmo_ctrl.transfer import Limits
+from osmo_ctrl.files import beneath
+from osmo_ctrl.storage.store import Store
+from osmo_ctrl.transfer.progress import Progress
+from osmo_ctrl.transfer.transfers import Limits
 
 __all__ = [
     "DatasetBucket",

@@ -8,11 +8,11 @@ from osmo_ctrl import attempts, datasets, inputs
 from osmo_ctrl.attempts import Attempt
 from osmo_ctrl.datasets import Pin, Written
 from osmo_ctrl.document import DatasetInput, TaskDocument, TaskInput, UrlInput
-from osmo_ctrl.progress import Progress
 from osmo_ctrl.report import Reporter
-from osmo_ctrl.storage import Store
+from osmo_ctrl.storage.store import Store
 from osmo_ctrl.stores import Stores
-from osmo_ctrl.transfer import Limits, together
+from osmo_ctrl.transfer.progress import Progress
+from osmo_ctrl.transfer.transfers import Limits, together
 
 
 class Fetching:

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from osmo_ctrl import beneath
 from osmo_ctrl.attempts import attempt_of, newest_completed, newest_of_any_run
 from osmo_ctrl.document import Checkpoint, TaskInput, UrlInput
-from osmo_ctrl.download import DIRECTORY_MODE, download, make_directory
+from osmo_ctrl.files import beneath
+from osmo_ctrl.files.tree import Fault
 from osmo_ctrl.listings import list_url
 from osmo_ctrl.plans import Plan, of_manifest
-from osmo_ctrl.progress import Progress
 from osmo_ctrl.records import Manifest
-from osmo_ctrl.storage import Store
-from osmo_ctrl.threads import to_the_end
-from osmo_ctrl.transfer import Limits, TransferError
-from osmo_ctrl.tree import Fault
+from osmo_ctrl.storage.store import Store
+from osmo_ctrl.transfer.download import DIRECTORY_MODE, download, make_directory
+from osmo_ctrl.transfer.progress import Progress
+from osmo_ctrl.transfer.threads import to_the_end
+from osmo_ctrl.transfer.transfers import Limits, TransferError
 
 
 class MissingDataError(Exception):

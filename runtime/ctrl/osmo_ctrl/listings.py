@@ -4,12 +4,12 @@ import re
 from collections.abc import Sequence
 
 from osmo_ctrl import plans
-from osmo_ctrl.download import Wanted
+from osmo_ctrl.files.tree import Fault
 from osmo_ctrl.plans import CHECKPOINTS, COMPLETE, Plan
 from osmo_ctrl.records import Complete, Generation, read_record
-from osmo_ctrl.storage import Found, Problem, StorageError, Store
-from osmo_ctrl.transfer import TransferError
-from osmo_ctrl.tree import Fault
+from osmo_ctrl.storage.store import Found, Problem, StorageError, Store
+from osmo_ctrl.transfer.download import Wanted
+from osmo_ctrl.transfer.transfers import TransferError
 
 
 async def list_url(store: Store, regex: str, *, may_be_empty: bool = False) -> tuple[Store, Plan]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from osmo_ctrl.storage import Store
+from osmo_ctrl.storage.store import Store
 
 _PAUSE: Final = 2.0
 

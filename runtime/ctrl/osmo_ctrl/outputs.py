@@ -9,18 +9,18 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from osmo_ctrl import beneath
 from osmo_ctrl.attempts import Attempt
 from osmo_ctrl.document import Kpi, UrlOutput
-from osmo_ctrl.object_names import object_name
+from osmo_ctrl.files import beneath
+from osmo_ctrl.files.tree import Entry, Fault, Kind, Links, Walked, walk
 from osmo_ctrl.plans import COMPLETE
-from osmo_ctrl.progress import Progress
 from osmo_ctrl.records import Complete, CompleteFile, StoredFile, StoredKpi, to_bytes
-from osmo_ctrl.storage import Found, Store
-from osmo_ctrl.threads import to_the_end
-from osmo_ctrl.transfer import Limits, TransferError
-from osmo_ctrl.tree import Entry, Fault, Kind, Links, Walked, walk
-from osmo_ctrl.upload import Source, Uploaded, upload_some
+from osmo_ctrl.storage.names import object_name
+from osmo_ctrl.storage.store import Found, Store
+from osmo_ctrl.transfer.progress import Progress
+from osmo_ctrl.transfer.threads import to_the_end
+from osmo_ctrl.transfer.transfers import Limits, TransferError
+from osmo_ctrl.transfer.upload import Source, Uploaded, upload_some
 
 _LARGEST_KPI: Final = 64 * 1024
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from osmo_ctrl.document import Bucket, TaskDocument
-from osmo_ctrl.storage_places import Place, complete
+from osmo_ctrl.storage.locations import Place, complete
 
 
 class Places:

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from osmo_ctrl.download import Wanted
 from osmo_ctrl.records import CheckpointFile, Complete, Generation, Manifest, StoredFile
-from osmo_ctrl.storage import Found
+from osmo_ctrl.storage.store import Found
+from osmo_ctrl.transfer.download import Wanted
 
 COMPLETE: Final = ".osmo-complete.json"
 CHECKPOINTS: Final = ".osmo-checkpoint"

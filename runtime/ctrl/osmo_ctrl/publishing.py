@@ -10,11 +10,11 @@ from osmo_ctrl.attempts import Attempt
 from osmo_ctrl.datasets import Writer
 from osmo_ctrl.document import DatasetOutput, TaskDocument, UpdateOutput, UrlOutput
 from osmo_ctrl.outputs import Output
-from osmo_ctrl.progress import Progress
 from osmo_ctrl.records import StoredKpi, WrittenDataset
-from osmo_ctrl.storage import Store
+from osmo_ctrl.storage.store import Store
 from osmo_ctrl.stores import Stores
-from osmo_ctrl.transfer import Limits
+from osmo_ctrl.transfer.progress import Progress
+from osmo_ctrl.transfer.transfers import Limits
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from osmo_ctrl.storage import Problem, StorageError, Store
+from osmo_ctrl.storage.store import Problem, StorageError, Store
 
 Model = TypeVar("Model", bound="Record")
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]

@@ -22,9 +22,7 @@ class State(BaseModel):
     began: dict[str, float] = {}
     ended: Ended | None = None
     segments: int = 0
-    committed: bool = False
     failure: Failure | None = None
-    terminating: bool = False
 
 
 def load(path: Path) -> State:

@@ -7,8 +7,8 @@ from osmo_ctrl.dataset.bucket import DatasetBucket
 from osmo_ctrl.document import TaskDocument
 from osmo_ctrl.places import Places
 from osmo_ctrl.report import Reporter
-from osmo_ctrl.storage import Patience, Store, open_store
-from osmo_ctrl.storage_places import Place
+from osmo_ctrl.storage.locations import Place
+from osmo_ctrl.storage.store import Patience, Store, open_store
 
 _BETWEEN: Final = 30.0  # seconds between two words about a storage that is away
 

@@ -21,9 +21,9 @@ from osmo_ctrl.records import Exit, Manifest, Phase, Run, StoredKpi, WrittenData
 from osmo_ctrl.report import Reporter
 from osmo_ctrl.settings import Settings
 from osmo_ctrl.state import Keeper
-from osmo_ctrl.storage import Problem, StorageError
+from osmo_ctrl.storage.store import Problem, StorageError
 from osmo_ctrl.stores import Stores
-from osmo_ctrl.transfer import Limits, TransferError
+from osmo_ctrl.transfer.transfers import Limits, TransferError
 from osmo_ctrl.verdicts import Publication, Recorded
 
 

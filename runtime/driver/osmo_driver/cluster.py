@@ -18,6 +18,7 @@ MERGE: Final = "application/merge-patch+json"
 STRATEGIC: Final = "application/strategic-merge-patch+json"
 
 _TIMEOUT: Final = urllib3.Timeout(connect=3, read=8)
+_LONGEST_MESSAGE: Final = 400
 _TOKEN_AGE: Final = 60.0  # the kubelet renews it long before it expires
 # A connection whose other end is gone without a word is noticed within half a minute.
 _KEEP_ALIVE: Final = [
@@ -143,9 +144,14 @@ def _error(response: urllib3.BaseHTTPResponse) -> ApiError:
     except (ValueError, AttributeError):
         message = ""
     after = response.headers.get("Retry-After", "")
-    return ApiError(
-        response.status, message or f"HTTP status {response.status}", float(after) if after.isdigit() else 0
-    )
+    text = _cut(message) or f"HTTP status {response.status}"
+    return ApiError(response.status, text, float(after) if after.isdigit() else 0)
+
+
+def _cut(message: str) -> str:
+    """Some have the whole object in the middle; the cause is at the end."""
+    half = _LONGEST_MESSAGE // 2
+    return message if len(message) <= _LONGEST_MESSAGE else f"{message[:half]} … {message[-half:]}"
 
 
 def _words(error: Exception) -> str:

@@ -115,8 +115,8 @@ def _start(group: Group, seen: Seen) -> Iterator[Start]:
     if lead is None or not all(others):
         return
     held = [job for job in others if job and _is_held(job)]
-    yield from (Start(group.name, job) for job in held)
-    if not held and _is_held(lead):
+    yield from (Start(group.name, job) for job in held if job.parked)
+    if not held and _is_held(lead) and lead.parked:
         yield Start(group.name, lead)
 
 

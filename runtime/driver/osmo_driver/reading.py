@@ -21,6 +21,7 @@ def read_job(job: Object) -> JobSeen:
         uid=meta["uid"],
         version=meta["resourceVersion"],
         suspended=bool(spec.get("suspend")),
+        parked=any(one["type"] == "Suspended" and one["status"] == "True" for one in status.get("conditions", ())),
         retention=spec.get("ttlSecondsAfterFinished"),
         run=annotations.get(_RUN, ""),
         started=_time(status.get("startTime")),

@@ -16,12 +16,16 @@ class JobEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSeen:
-    """`run` is what the pods' annotation says: the uid of the driver's Job that started it, empty before that."""
+    """`run` is what the pods' annotation says: the uid of the driver's Job that started it, empty before that.
+
+    `parked` means that the Job controller, too, knows that it is suspended: before that its template cannot be changed.
+    """
 
     name: str
     uid: str
     version: str
     suspended: bool
+    parked: bool = True
     retention: int | None = None
     run: str = ""
     started: datetime | None = None

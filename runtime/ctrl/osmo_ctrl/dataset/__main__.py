@@ -14,9 +14,9 @@ from osmo_ctrl.dataset.bucket import DatasetBucket
 from osmo_ctrl.dataset.faults import DatasetError
 from osmo_ctrl.dataset.operations import Desk, perform
 from osmo_ctrl.dataset.progress import Step
-from osmo_ctrl.progress import Progress
-from osmo_ctrl.storage import Patience, Place, StorageError, open_store
-from osmo_ctrl.transfer import Limits, TransferError
+from osmo_ctrl.storage.store import Patience, Place, StorageError, open_store
+from osmo_ctrl.transfer.progress import Progress
+from osmo_ctrl.transfer.transfers import Limits, TransferError
 
 
 def main(stdin: IO[bytes], stdout: IO[bytes], now: Callable[[], datetime]) -> int:

@@ -6,7 +6,7 @@ from typing import Final
 
 from osmo_ctrl.dataset import layout
 from osmo_ctrl.dataset.faults import DatasetError, Fault
-from osmo_ctrl.storage import Problem, StorageError, Store
+from osmo_ctrl.storage.store import Problem, StorageError, Store
 
 _NOT_KNOWN: Final = re.compile("501|NotImplemented")
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 from osmo_ctrl.dataset import layout
 from osmo_ctrl.dataset.faults import DatasetError, Fault
 from osmo_ctrl.dataset.records import Collection, File, Labels, Pin, Record, Tag, Version, parse
-from osmo_ctrl.storage import Problem, StorageError, Store
+from osmo_ctrl.storage.store import Problem, StorageError, Store
 
 _Record = TypeVar("_Record", bound=Record)
 

@@ -14,7 +14,7 @@ from osmo_ctrl.dataset.bucket import DatasetBucket
 from osmo_ctrl.dataset.catalog import Numbers, read_numbers, read_version
 from osmo_ctrl.dataset.each import each
 from osmo_ctrl.dataset.records import Pin, Tombstone
-from osmo_ctrl.storage import Found
+from osmo_ctrl.storage.store import Found
 
 KEPT: Final = timedelta(days=14)
 # Who finds an object younger than this need not upload it: he has a week to commit before it can be garbage.

@@ -14,7 +14,7 @@ from osmo_ctrl.dataset.catalog import Numbers, read_collection, read_labels, rea
 from osmo_ctrl.dataset.faults import DatasetError, Fault
 from osmo_ctrl.dataset.merge import merge_maps, overlay
 from osmo_ctrl.dataset.records import File, Labels, Pin, Tag, Version
-from osmo_ctrl.storage import Store
+from osmo_ctrl.storage.store import Store
 
 _CLOCKS: Final = timedelta(minutes=10)  # by which those of pods and stores may differ
 _LONGEST_PAUSE: Final = 5.0

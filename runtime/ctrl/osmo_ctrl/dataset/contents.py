@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from osmo_ctrl import beneath
 from osmo_ctrl.dataset import layout
 from osmo_ctrl.dataset.bucket import DatasetBucket
 from osmo_ctrl.dataset.collect import is_trusted
 from osmo_ctrl.dataset.each import each
 from osmo_ctrl.dataset.records import File
-from osmo_ctrl.progress import Progress
-from osmo_ctrl.storage import MIB, SMALL, Buffer, Found, Store, part_size, parts_at_once
-from osmo_ctrl.transfer import FileFault, Limits
-from osmo_ctrl.transfer import each as each_file
-from osmo_ctrl.tree import Stamp
+from osmo_ctrl.files import beneath
+from osmo_ctrl.files.tree import Stamp
+from osmo_ctrl.storage.store import MIB, SMALL, Buffer, Found, Store, part_size, parts_at_once
+from osmo_ctrl.transfer.progress import Progress
+from osmo_ctrl.transfer.transfers import FileFault, Limits
+from osmo_ctrl.transfer.transfers import each as each_file
 
 _ASK_AT_ONCE: Final = 16
 _MANY: Final = 500  # from here on one listing is cheaper than asking for each

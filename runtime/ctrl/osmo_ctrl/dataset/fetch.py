@@ -5,16 +5,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from osmo_ctrl import beneath
 from osmo_ctrl.dataset import layout
 from osmo_ctrl.dataset.catalog import read_files
 from osmo_ctrl.dataset.faults import DatasetError, Fault
 from osmo_ctrl.dataset.merge import overlay
 from osmo_ctrl.dataset.records import File, Pin
-from osmo_ctrl.download import DIRECTORY_MODE, Wanted, download
-from osmo_ctrl.progress import Progress
-from osmo_ctrl.storage import Store
-from osmo_ctrl.transfer import Limits
+from osmo_ctrl.files import beneath
+from osmo_ctrl.storage.store import Store
+from osmo_ctrl.transfer.download import DIRECTORY_MODE, Wanted, download
+from osmo_ctrl.transfer.progress import Progress
+from osmo_ctrl.transfer.transfers import Limits
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,14 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from osmo_ctrl import beneath
 from osmo_ctrl.dataset.contents import Local
 from osmo_ctrl.dataset.faults import DatasetError, Fault
 from osmo_ctrl.dataset.metadata import LARGEST
 from osmo_ctrl.dataset.paths import Source, fault_of_path, parse_destination, path_in_dataset
-from osmo_ctrl.transfer import TransferError
-from osmo_ctrl.tree import Entry, Kind, Links, Stamp, Walked, walk
-from osmo_ctrl.tree import Fault as FileFault
+from osmo_ctrl.files import beneath
+from osmo_ctrl.files.tree import Entry, Kind, Links, Stamp, Walked, walk
+from osmo_ctrl.files.tree import Fault as FileFault
+from osmo_ctrl.transfer.transfers import TransferError
 
 
 @dataclass(frozen=True, slots=True)

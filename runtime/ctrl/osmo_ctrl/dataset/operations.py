@@ -34,7 +34,7 @@ from osmo_ctrl.dataset.progress import Steps
 from osmo_ctrl.dataset.publish import Publication, publish
 from osmo_ctrl.dataset.records import Collection, Pin
 from osmo_ctrl.dataset.verify import verify
-from osmo_ctrl.transfer import Limits
+from osmo_ctrl.transfer.transfers import Limits
 
 
 @dataclass(frozen=True, slots=True)

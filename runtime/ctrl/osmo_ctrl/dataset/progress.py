@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Literal
 
-from osmo_ctrl.progress import Progress
+from osmo_ctrl.transfer.progress import Progress
 
 Step = Literal["read", "upload", "download", "verify"]
 Steps = Callable[[Step], Progress]

@@ -12,7 +12,7 @@ from osmo_ctrl.dataset.contents import Local, Uploaded, digest_all, upload_conte
 from osmo_ctrl.dataset.merge import overlay
 from osmo_ctrl.dataset.progress import Steps, silent
 from osmo_ctrl.dataset.records import Pin, Version
-from osmo_ctrl.transfer import Limits
+from osmo_ctrl.transfer.transfers import Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,8 @@ from osmo_ctrl.dataset.catalog import read_files
 from osmo_ctrl.dataset.each import each
 from osmo_ctrl.dataset.progress import Steps, silent
 from osmo_ctrl.dataset.records import Pin
-from osmo_ctrl.progress import Progress
-from osmo_ctrl.storage import Problem, StorageError, Store
+from osmo_ctrl.storage.store import Problem, StorageError, Store
+from osmo_ctrl.transfer.progress import Progress
 
 _CHUNK: Final = 4 * 1024 * 1024
 _AT_ONCE: Final = 4

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from osmo_ctrl.budget import Budget
 from osmo_ctrl.dataset.bucket import DatasetBucket, check_create_only
 from osmo_ctrl.dataset.commit import Draft, check_new_name, check_tags, commit, set_tag
 from osmo_ctrl.dataset.contents import Local, digest_all, upload_contents
@@ -16,16 +15,17 @@ from osmo_ctrl.dataset.paths import fault_of_path
 from osmo_ctrl.dataset.records import File as DatasetFile
 from osmo_ctrl.dataset.records import Pin, Version
 from osmo_ctrl.document import UpdateOutput
-from osmo_ctrl.progress import Progress
-from osmo_ctrl.storage import Store
-from osmo_ctrl.tool_descriptors import Passed
-from osmo_ctrl.tool_messages import File
-from osmo_ctrl.tool_peer import Peer
-from osmo_ctrl.tool_receive import receive
-from osmo_ctrl.tool_rights import Dataset, RefusedError, fault_of_written
-from osmo_ctrl.transfer import Limits, TransferError
-from osmo_ctrl.tree import Fault, Stamp
-from osmo_ctrl.upload import Source, upload_some
+from osmo_ctrl.files.tree import Fault, Stamp
+from osmo_ctrl.storage.store import Store
+from osmo_ctrl.tool.descriptors import Passed
+from osmo_ctrl.tool.messages import File
+from osmo_ctrl.tool.peer import Peer
+from osmo_ctrl.tool.receive import receive
+from osmo_ctrl.tool.rights import Dataset, RefusedError, fault_of_written
+from osmo_ctrl.transfer.budget import Budget
+from osmo_ctrl.transfer.progress import Progress
+from osmo_ctrl.transfer.transfers import Limits, TransferError
+from osmo_ctrl.transfer.upload import Source, upload_some
 
 _OF_A_FILE: Final = 512  # bytes that a file of a list takes, besides its path
 _EXECUTABLE: Final = 0o111

@@ -7,18 +7,18 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final, TypeVar
 
-from osmo_ctrl import beneath
 from osmo_ctrl.dataset.each import each
-from osmo_ctrl.download import Wanted
+from osmo_ctrl.files import beneath
+from osmo_ctrl.files.tree import Fault
 from osmo_ctrl.messages import Opened
-from osmo_ctrl.progress import Progress
-from osmo_ctrl.storage import MIB, SMALL, Buffer, Problem, StorageError, Store
-from osmo_ctrl.threads import to_the_end, undoing
-from osmo_ctrl.tool_descriptors import Passed
-from osmo_ctrl.tool_messages import MOST_FILES, Done, File
-from osmo_ctrl.tool_peer import Peer, WrongWordError
-from osmo_ctrl.transfer import FileFault, Limits, TransferError, is_of_one_object
-from osmo_ctrl.tree import Fault
+from osmo_ctrl.storage.store import MIB, SMALL, Buffer, Problem, StorageError, Store
+from osmo_ctrl.tool.descriptors import Passed
+from osmo_ctrl.tool.messages import MOST_FILES, Done, File
+from osmo_ctrl.tool.peer import Peer, WrongWordError
+from osmo_ctrl.transfer.download import Wanted
+from osmo_ctrl.transfer.progress import Progress
+from osmo_ctrl.transfer.threads import to_the_end, undoing
+from osmo_ctrl.transfer.transfers import FileFault, Limits, TransferError, is_of_one_object
 
 Result = TypeVar("Result")
 

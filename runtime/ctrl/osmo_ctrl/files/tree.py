@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from osmo_ctrl import beneath
-from osmo_ctrl.links import BadLink, resolve
+from osmo_ctrl.files import beneath
+from osmo_ctrl.files.links import BadLink, resolve
 
 
 class Kind(Enum):

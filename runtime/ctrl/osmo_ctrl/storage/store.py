@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 
-from osmo_ctrl.storage_faults import Problem, StorageError, fault_of
-from osmo_ctrl.storage_places import ONCE, PARTS, Located, Place, complete, connect, locate, secrets_of
+from osmo_ctrl.storage.faults import Problem, StorageError, fault_of
+from osmo_ctrl.storage.locations import ONCE, PARTS, Located, Place, complete, connect, locate, secrets_of
 
 if TYPE_CHECKING:
     from obstore import GetOptions, ObjectMeta

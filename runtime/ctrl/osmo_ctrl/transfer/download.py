@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from osmo_ctrl import beneath
-from osmo_ctrl.progress import Progress
-from osmo_ctrl.storage import MIB, SMALL, Buffer, Problem, StorageError, Store
-from osmo_ctrl.threads import to_the_end, undoing
-from osmo_ctrl.transfer import FileFault, Limits, each
+from osmo_ctrl.files import beneath
+from osmo_ctrl.storage.store import MIB, SMALL, Buffer, Problem, StorageError, Store
+from osmo_ctrl.transfer.progress import Progress
+from osmo_ctrl.transfer.threads import to_the_end, undoing
+from osmo_ctrl.transfer.transfers import FileFault, Limits, each
 
 _RANGE: Final = 4 * MIB
 _HELD: Final = 6 * MIB  # by a range on its way: it comes in pieces, which are then put together

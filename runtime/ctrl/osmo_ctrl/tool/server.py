@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from osmo_ctrl.tool_desk import Desk
+    from osmo_ctrl.tool.desk import Desk
 
 _MOST: Final = 32  # connections
 _PAUSE: Final = 0.2
@@ -56,7 +56,7 @@ class ToolSocket:
         task.add_done_callback(self._serving.discard)
 
     async def _serve(self, connection: socket.socket) -> None:
-        from osmo_ctrl.tool_peer import Peer
+        from osmo_ctrl.tool.peer import Peer
 
         try:
             async with Peer(connection) as peer:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from osmo_ctrl import beneath
-from osmo_ctrl.progress import Progress
-from osmo_ctrl.storage import MIB, SMALL, Buffer, Found, Store, part_size, parts_at_once
-from osmo_ctrl.threads import to_the_end
-from osmo_ctrl.transfer import FileFault, Limits, TransferError, try_each
-from osmo_ctrl.tree import Fault, Stamp
+from osmo_ctrl.files import beneath
+from osmo_ctrl.files.tree import Fault, Stamp
+from osmo_ctrl.storage.store import MIB, SMALL, Buffer, Found, Store, part_size, parts_at_once
+from osmo_ctrl.transfer.progress import Progress
+from osmo_ctrl.transfer.threads import to_the_end
+from osmo_ctrl.transfer.transfers import FileFault, Limits, TransferError, try_each
 
 _CLOCKS: Final = 60.0  # seconds by which those of pods and stores may differ
 

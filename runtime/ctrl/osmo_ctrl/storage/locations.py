@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from obstore.store import AzureStore, GCSStore, LocalStore, S3Store
 
-from osmo_ctrl.storage_faults import Problem, StorageError
+from osmo_ctrl.storage.faults import Problem, StorageError
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, ObjectStore, RetryConfig

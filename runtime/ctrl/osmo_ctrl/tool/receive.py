@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
-from osmo_ctrl.storage import MIB
-from osmo_ctrl.tool_descriptors import Passed
-from osmo_ctrl.tool_messages import MOST_FILES, Done, End, File, FromTool
-from osmo_ctrl.tool_peer import Peer, SilentError, WrongWordError
-from osmo_ctrl.transfer import TransferError
-from osmo_ctrl.tree import Fault
+from osmo_ctrl.files.tree import Fault
+from osmo_ctrl.storage.store import MIB
+from osmo_ctrl.tool.descriptors import Passed
+from osmo_ctrl.tool.messages import MOST_FILES, Done, End, File, FromTool
+from osmo_ctrl.tool.peer import Peer, SilentError, WrongWordError
+from osmo_ctrl.transfer.transfers import TransferError
 
 # Gives what is wrong with the file, if anything.
 Take = Callable[[File, Passed], Awaitable[Iterable[Fault]]]

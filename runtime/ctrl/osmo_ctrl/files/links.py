@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
-from osmo_ctrl import beneath
+from osmo_ctrl.files import beneath
 
 _MOST_LINKS: Final = 40  # as in Linux
 

@@ -8,9 +8,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Final, TypeVar
 
-from osmo_ctrl.budget import Budget
-from osmo_ctrl.storage import MIB, SMALL, Problem, StorageError
-from osmo_ctrl.tree import Fault
+from osmo_ctrl.files.tree import Fault
+from osmo_ctrl.storage.store import MIB, SMALL, Problem, StorageError
+from osmo_ctrl.transfer.budget import Budget
 
 Item = TypeVar("Item")
 

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from osmo_ctrl.lines import LineSocket, LongLineError
 from osmo_ctrl.messages import Opened
-from osmo_ctrl.tool_descriptors import Passed
-from osmo_ctrl.tool_messages import FROM_TOOL, LONGEST, File, FromTool, ProgressLine, Result, ToTool
+from osmo_ctrl.tool.descriptors import Passed
+from osmo_ctrl.tool.messages import FROM_TOOL, LONGEST, File, FromTool, ProgressLine, Result, ToTool
 
 _PATIENCE: Final = 60.0  # seconds in which the tool must take a line, or say the next one
 _FAREWELL: Final = 5.0

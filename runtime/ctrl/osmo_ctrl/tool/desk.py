@@ -13,14 +13,14 @@ from osmo_ctrl.messages import VERSION
 from osmo_ctrl.places import Places
 from osmo_ctrl.report import Reporter
 from osmo_ctrl.settings import Settings
-from osmo_ctrl.storage import MIB, StorageError
+from osmo_ctrl.storage.store import MIB, StorageError
 from osmo_ctrl.stores import Stores
-from osmo_ctrl.tool_errands import Errands, Means
-from osmo_ctrl.tool_messages import Request, Result
-from osmo_ctrl.tool_peer import Peer, WrongWordError
-from osmo_ctrl.tool_rights import RefusedError, Rights
-from osmo_ctrl.tool_upload import Lists
-from osmo_ctrl.transfer import Limits, TransferError
+from osmo_ctrl.tool.errands import Errands, Means
+from osmo_ctrl.tool.messages import Request, Result
+from osmo_ctrl.tool.peer import Peer, WrongWordError
+from osmo_ctrl.tool.rights import RefusedError, Rights
+from osmo_ctrl.tool.upload import Lists
+from osmo_ctrl.transfer.transfers import Limits, TransferError
 
 _FIRST_WORD: Final = 10.0  # seconds
 _MEMORY_OF_LISTS: Final = 128 * MIB

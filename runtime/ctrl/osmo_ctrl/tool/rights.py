@@ -9,11 +9,11 @@ from typing import Final
 
 from osmo_ctrl.attempts import Attempt
 from osmo_ctrl.document import DatasetInput, DatasetOutput, TaskDocument, UpdateOutput, UrlInput, UrlOutput
+from osmo_ctrl.files.tree import printable
 from osmo_ctrl.places import Places
 from osmo_ctrl.plans import CHECKPOINTS, COMPLETE
-from osmo_ctrl.storage import StorageError, fault_of_name
-from osmo_ctrl.storage_places import complete, locate
-from osmo_ctrl.tree import printable
+from osmo_ctrl.storage.locations import complete, locate
+from osmo_ctrl.storage.store import StorageError, fault_of_name
 
 _SHOWN: Final = 10
 _OURS: Final = (CHECKPOINTS, COMPLETE)

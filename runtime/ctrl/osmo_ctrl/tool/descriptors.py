@@ -7,7 +7,7 @@ import stat
 import threading
 from typing import Final
 
-from osmo_ctrl import beneath
+from osmo_ctrl.files import beneath
 
 _PATH_ONLY: Final = 0o10000000  # O_PATH of Linux
 

@@ -6,23 +6,24 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from osmo_ctrl import attempts, tool_lines
+from osmo_ctrl import attempts
 from osmo_ctrl.attempts import Attempt
 from osmo_ctrl.dataset.catalog import read_files, resolve
 from osmo_ctrl.dataset.fetch import wanted_files
 from osmo_ctrl.dataset.progress import silent
-from osmo_ctrl.download import Wanted
 from osmo_ctrl.listings import list_url
 from osmo_ctrl.plans import is_ours
-from osmo_ctrl.progress import Progress
-from osmo_ctrl.storage import Problem, StorageError, Store
+from osmo_ctrl.storage.store import Problem, StorageError, Store
 from osmo_ctrl.stores import Stores
-from osmo_ctrl.tool_download import download
-from osmo_ctrl.tool_messages import Operation, ProgressLine, Text
-from osmo_ctrl.tool_peer import Peer
-from osmo_ctrl.tool_rights import RefusedError, Rights
-from osmo_ctrl.tool_upload import FileList, Lists, Making, upload_data, upload_dataset
-from osmo_ctrl.transfer import Limits
+from osmo_ctrl.tool import lines as tool_lines
+from osmo_ctrl.tool.download import download
+from osmo_ctrl.tool.messages import Operation, ProgressLine, Text
+from osmo_ctrl.tool.peer import Peer
+from osmo_ctrl.tool.rights import RefusedError, Rights
+from osmo_ctrl.tool.upload import FileList, Lists, Making, upload_data, upload_dataset
+from osmo_ctrl.transfer.download import Wanted
+from osmo_ctrl.transfer.progress import Progress
+from osmo_ctrl.transfer.transfers import Limits
 
 
 @dataclass(frozen=True, slots=True)

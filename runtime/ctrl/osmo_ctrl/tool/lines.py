@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from osmo_ctrl.progress import Progress
-from osmo_ctrl.storage import Found
-from osmo_ctrl.tree import printable
+from osmo_ctrl.files.tree import printable
+from osmo_ctrl.storage.store import Found
+from osmo_ctrl.transfer.progress import Progress
 
 if TYPE_CHECKING:
     from osmo_ctrl.dataset.contract import InfoResult

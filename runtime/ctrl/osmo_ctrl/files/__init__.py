@@ -1,0 +1,1 @@
+"""Directories of the task, read and written without following a link out of them."""

@@ -1,0 +1,1 @@
+"""Object storages: places, objects, and what goes wrong with them."""

@@ -1,0 +1,1 @@
+"""The socket of `osmo`, the tool within the task."""

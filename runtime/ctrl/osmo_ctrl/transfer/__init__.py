@@ -1,0 +1,1 @@
+"""Many files to and from a storage at once."""
