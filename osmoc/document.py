@@ -216,28 +216,31 @@ class TaskDocument(Part):
 
 
 class PlannedGroup(Part):
-    """A group as the driver sees it: its Jobs or tasks, what it waits for, how it ends."""
+    """A group as the driver sees it: its Jobs or tasks, what it waits for, how it ends.
+
+    Defaults are not written: a plan of thousands of groups must fit into a ConfigMap.
+    """
 
     name: str
-    label: str = Field(description="Its name in the labels of pods.")
-    upstream: tuple[str, ...]
+    label: str = Field("", description="Its name in the labels of pods, where that is not `name`.")
+    upstream: tuple[str, ...] = ()
     tasks: tuple[str, ...]
     lead: str
-    ignore_nonlead_status: bool
-    queue_timeout: float | None
+    ignore_nonlead_status: bool = True
+    queue_timeout: float | None = None
 
 
 class DriverPlan(Part):
     """What the driver runs or observes. On Argo it only ends pods that can never start."""
 
-    version: Literal[1] = 1
+    version: Literal[1]
     workflow_id: str
     mode: Literal["jobs", "observe"]
     groups: tuple[PlannedGroup, ...]
     jobs: dict[str, str] = Field(description="Task to the name of its Job; empty on Argo.")
     infrastructure_retries: int
     image_pull_timeout: float
-    retention: float | None = Field(description="Seconds that finished Jobs are kept, but not before all have.")
+    retention: float | None = Field(description="Seconds that finished Jobs are kept after the end of the workflow.")
 
 
 def to_text(document: TaskDocument) -> str:

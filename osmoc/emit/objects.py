@@ -122,7 +122,7 @@ def driver_objects(plan: Plan) -> list[Manifest]:
     if plan.driver is None:
         return []
     name = f"{plan.workflow_id}-driver"
-    text = plan.driver.model_dump_json() + "\n"
+    text = plan.driver.model_dump_json(exclude_defaults=True) + "\n"
     if len(text) > _PLAN_BYTES:
         raise TooLarge(
             f"the driver's plan takes {len(text) // 1024} KiB; a ConfigMap holds {_PLAN_BYTES // 1024} KiB",

@@ -121,12 +121,13 @@ def _driver(groups: Mapping[str, Group], workflow_id: str, cluster: Cluster) -> 
     if not is_jobs and not hangs:
         return None
     return document.DriverPlan(
+        version=1,
         workflow_id=workflow_id,
         mode="jobs" if is_jobs else "observe",
         groups=tuple(
             document.PlannedGroup(
                 name=group.name,
-                label=group.label,
+                label=group.label if group.label != group.name else "",
                 upstream=group.upstream,
                 tasks=tuple(task.name for task in group.tasks),
                 lead=group.lead.name,

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 from cluster.kubernetes import BUSYBOX, LONGEST, Namespace, kubectl, until
 
-from osmo_driver.records import State, Status
+from osmo_driver.records import State, Status, from_config_map
 from osmoc import compile_workflow
 from osmoc.emit.write import to_yaml
 from osmoc.pipeline import Options
@@ -79,7 +79,9 @@ class Flow:
 
     def state(self) -> State:
         found = json.loads(self.namespace.kubectl("get", "configmap", f"{self.driver}-state", "-o", "json"))
-        return State.model_validate_json(found["data"]["state.json"])
+        state = from_config_map(found)
+        assert state
+        return state
 
     def statuses(self) -> dict[str, str]:
         """Of tasks."""
@@ -87,9 +89,8 @@ class Flow:
 
     def status_of(self, group: str) -> Status | None:
         found = json.loads(self.namespace.kubectl("get", "configmap", f"{self.driver}-state", "-o", "json"))
-        if not found.get("data"):
-            return None
-        return State.model_validate_json(found["data"]["state.json"]).groups[group].status
+        state = from_config_map(found)
+        return state.groups[group].status if state else None
 
     def wait_for(self, group: str, status: Status, seconds: float = LONGEST) -> None:
         until(lambda: self.status_of(group) == status, seconds, self.namespace.describe)

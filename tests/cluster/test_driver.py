@@ -120,7 +120,7 @@ def test_its_pod_is_restricted_and_its_account_creates_nothing(run: Flow) -> Non
     # Another's Job, and its own.
     assert account.call("PATCH", f"/apis/batch/v1{base}/jobs/other", {"spec": {"suspend": True}}) == 403
     assert account.call("PATCH", f"/apis/batch/v1{base}/jobs/{run.driver}", {"spec": {"suspend": False}}) == 403
-    assert account.call("GET", f"/apis/batch/v1{base}/jobs/flow-1-a") == 200
+    assert account.call("GET", f"/apis/batch/v1{base}/jobs/{run.driver}") == 200
 
 
 class _Account:
@@ -266,6 +266,44 @@ def test_a_job_that_cannot_be_started_fails_with_the_api_servers_words(run: Flow
     assert driven(run, "import osmo_driver.ends as ends; ends.REFUSAL_LIMIT = ends.timedelta(seconds=5)") == 1
     assert run.statuses()["a"] == "FAILED_START_ERROR"
     assert "cannot patch resource" in run.state().reason
+
+
+# Argo. No controller is needed for what the driver does there: Workflow and pods are as Argo would have them.
+
+
+def test_on_argo_it_ends_the_pods_that_can_never_start(run: Flow) -> None:
+    head = "  timeout: {queue_timeout: 8s}\n"
+    text = flow(task("a", exitActions={"RESCHEDULE": "75"}), head=head)
+    run.apply(compiled(text, QUICK | {"target": "argo"}, run.id), held=True)
+    labels = {"osmo.workflow_id": run.id, "osmo.group_name": "a-group", "osmo.task_name": "a"}
+    pods = {
+        "queued": {"image": BUSYBOX, "resources": {"requests": {"cpu": "1000"}}},
+        "no-image": {"image": "registry.local/nothing:1"},
+        "running": {"image": BUSYBOX, "command": ["sleep", "600"]},
+    }
+    for name, container in pods.items():
+        spec = {
+            "restartPolicy": "Never",
+            "terminationGracePeriodSeconds": 0,
+            "containers": [{"name": "main"} | container],
+        }
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}, "spec": spec}
+        run.namespace.kubectl("create", "-f", "-", stdin=json.dumps(pod))
+
+    def phases() -> dict[str, str]:
+        return {pod["metadata"]["name"]: pod["status"]["phase"] for pod in run.namespace.pods("a")}
+
+    with processes(run) as start:
+        driver = start()
+        ended = {"queued": "Failed", "no-image": "Failed", "running": "Running"}
+        until(lambda: phases() == ended, 60, run.namespace.describe)
+        messages = {pod["metadata"]["name"]: pod["status"].get("message", "") for pod in run.namespace.pods("a")}
+        assert "Insufficient cpu" in messages["queued"] and "registry.local/nothing:1" in messages["no-image"]
+        marks = ["workflows.argoproj.io/completed=true", "workflows.argoproj.io/phase=Failed"]
+        run.namespace.kubectl("label", "workflow", run.id, *marks)
+        code, said = driver.wait()
+    assert code == 1, said
+    assert phases() == ended
 
 
 # Nodes.

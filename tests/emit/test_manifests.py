@@ -76,3 +76,15 @@ def test_jobs_of_one_shape_are_their_own_each(container: str) -> None:
         assert own.get("tty", False) is (container in (name, "{{USER_CONTAINER_NAME}}"))
         assert ("annotations" in jobs[f"w-{name}"]["metadata"]) is (name == "last")
     assert list(yaml.safe_load_all(to_yaml(result.manifests))) == list(result.manifests)
+
+
+def test_five_thousand_tasks_fit_as_jobs() -> None:
+    """The plan of their driver is one ConfigMap."""
+    lines = "".join(
+        f"  - {{name: simulation-{n}, image: i, command: [c, '{{{{input:0}}}}', '{{{{input:1}}}}'],\n"
+        f"     inputs: [{{task: simulation-{max(0, n - 1)}}}, {{task: simulation-{max(0, n - 2)}}}]}}\n"
+        for n in range(2, 5000)
+    )
+    first = "".join(f"  - {{name: simulation-{n}, image: i, command: [c]}}\n" for n in range(2))
+    result = compile_workflow(f"workflow:\n  name: many\n  tasks:\n{first}{lines}", options=Options(target="jobs"))
+    assert not result.failed and len(result.manifests) > 5000

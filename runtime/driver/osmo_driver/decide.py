@@ -88,7 +88,7 @@ def decide(seen: Seen, plan: Plan, now: datetime) -> list[Action]:
             actions += _start(group, seen)
     actions += _give_up(plan, seen, now)
     if is_over and state == seen.recorded:
-        actions += list(_expire(plan, seen, now)) or [Finish(state.status)]
+        actions += list(_expire(plan, seen, state.ended or now, now)) or [Finish(state.status)]
     return actions
 
 
@@ -155,8 +155,9 @@ def is_lost(pod: PodSeen, now: datetime) -> bool:
     return pod.lost and pod.deleted is not None and not pod.gone and now - pod.deleted > _LOST_LIMIT
 
 
-def _expire(plan: Plan, seen: Seen, now: datetime) -> Iterator[Expire]:
+def _expire(plan: Plan, seen: Seen, ended: datetime, now: datetime) -> Iterator[Expire]:
+    """All at the same time, that long after the end of the workflow; Kubernetes counts from the end of each."""
     for name in plan.jobs() if plan.retention is not None else ():
         job = seen.jobs.get(name)
         if job and job.end and job.retention is None and plan.retention is not None and not _is_refused(job, seen, now):
-            yield Expire(job, plan.retention)
+            yield Expire(job, plan.retention + max(0, int((ended - job.end.at).total_seconds())))

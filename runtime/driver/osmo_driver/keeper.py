@@ -2,13 +2,9 @@
 
 from collections.abc import Callable
 
-from pydantic import ValidationError
-
 from osmo_driver.cluster import ApiError, Cluster
 from osmo_driver.plan import Plan
-from osmo_driver.records import State, to_text
-
-_KEY = "state.json"
+from osmo_driver.records import State, from_config_map, to_config_map
 
 
 class Keeper:
@@ -32,13 +28,12 @@ class Keeper:
             self._cannot_keep(error)
             return own
         self._version = found["metadata"]["resourceVersion"]
-        text = (found.get("data") or {}).get(_KEY, "")
-        if not text:
-            return None
         try:
-            state = State.model_validate_json(text)
-        except ValidationError as error:
-            self._say(f"the recorded state cannot be read: {error.error_count()} faults; it is made anew")
+            state = from_config_map(found)
+        except ValueError as error:
+            self._say(f"the recorded state cannot be read, and is made anew: {type(error).__name__}")
+            return None
+        if state is None:
             return None
         is_ours = state.run == run and {name: set(group.tasks) for name, group in state.groups.items()} == {
             group.name: set(group.tasks) for group in plan.groups
@@ -51,17 +46,16 @@ class Keeper:
         """Raises: ApiError 409 if somebody else has written it, and what may be over at the next try."""
         if not self._is_kept:
             return
-        text = to_text(state)
-        meta = {"resourceVersion": self._version}
+        content, size = to_config_map(state)
         try:
-            written = self._cluster.patch(self._path, {"metadata": meta, "data": {_KEY: text}})
+            written = self._cluster.patch(self._path, {"metadata": {"resourceVersion": self._version}, **content})
         except ApiError as error:
             if error.status != 404 and not error.is_refusal:
                 raise
             self._cannot_keep(error)
             return
         self._version = written["metadata"]["resourceVersion"]
-        self.size = len(text)
+        self.size = size
 
     def _cannot_keep(self, error: ApiError) -> None:
         """The run goes on: what is lost is what `osmoc status` shows, and that ends stay ends if the driver dies."""

@@ -47,7 +47,7 @@ def plan_of(document: DriverPlan) -> Plan:
         groups=tuple(
             Group(
                 name=group.name,
-                label=group.label,
+                label=group.label or group.name,
                 upstream=group.upstream,
                 lead=group.lead,
                 jobs=_jobs(group, document),

@@ -1,10 +1,18 @@
 """What the driver keeps in the ConfigMap of its state, and `osmoc status` reads: `schemas/state.schema.json`."""
 
+import base64
+import gzip
+import zlib
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+_KEY: Final = "state.json"
+_COMPRESSED: Final = "state.json.gz"
+_PLAIN: Final = 800_000
 
 
 class Status(StrEnum):
@@ -78,3 +86,22 @@ class State(Record):
 
 def to_text(state: State) -> str:
     return state.model_dump_json(exclude_defaults=True) + "\n"
+
+
+def to_config_map(state: State) -> tuple[dict[str, dict[str, str | None]], int]:
+    """A merge patch of the ConfigMap, and its size: compressed for thousands of tasks, since 1 MiB is the limit."""
+    text = to_text(state)
+    if len(text) <= _PLAIN:
+        return {"data": {_KEY: text}, "binaryData": {_COMPRESSED: None}}, len(text)
+    packed = base64.b64encode(gzip.compress(text.encode(), 5, mtime=0)).decode()
+    return {"data": {_KEY: None}, "binaryData": {_COMPRESSED: packed}}, len(packed)
+
+
+def from_config_map(found: Mapping[str, Any]) -> State | None:
+    """None if nothing has been written yet. Raises: ValueError for what is no state."""
+    packed = (found.get("binaryData") or {}).get(_COMPRESSED)
+    try:
+        text = gzip.decompress(base64.b64decode(packed)) if packed else (found.get("data") or {}).get(_KEY)
+    except (OSError, EOFError, zlib.error) as error:
+        raise ValueError(str(error)) from None
+    return State.model_validate_json(text) if text else None
