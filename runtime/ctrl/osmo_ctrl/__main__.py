@@ -2,15 +2,15 @@
 
 import os
 import signal
-import sys
 
 
 def run() -> None:
     # A signal that comes before there is somebody to hear it waits.
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT))
     from osmo_ctrl.attend import main
+    from osmo_ctrl.ending import end
 
-    sys.exit(main(os.environ))
+    end(main(os.environ))
 
 
 if __name__ == "__main__":

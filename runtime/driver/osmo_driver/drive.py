@@ -13,7 +13,7 @@ from osmo_driver.lease import Lease
 from osmo_driver.plan import Plan
 from osmo_driver.records import State
 from osmo_driver.seen import JobSeen, Refusal, Seen
-from osmo_driver.shift import Say, Stepped
+from osmo_driver.shift import LONGEST_REST, Say, Stepped
 from osmo_driver.store import Store
 
 # What is not urgent is written every so often, and no more than so many bytes a second.
@@ -60,18 +60,18 @@ class Driver:
             recorded=self._recorded,
             refused=self._refused,
         )
-        is_pressing = False
+        rest = LONGEST_REST
         for action in decide(seen, self._plan, now()):
             if isinstance(action, Finish):
-                return Stepped(action.status, False)
+                return Stepped(action.status, 0)
             if time.monotonic() - start > _STRETCH:
-                return Stepped(None, True)
+                return Stepped(None, 0)
             self._lease.renew()
-            is_pressing |= self._do(action)
-        return Stepped(None, is_pressing)
+            rest = min(rest, self._do(action))
+        return Stepped(None, rest)
 
-    def _do(self, action: Action) -> bool:
-        """Whether decisions may be others now, without news."""
+    def _do(self, action: Action) -> float:
+        """After how many seconds there may be more to do, without news: at once if it was done."""
         match action:
             case Record():
                 return self._record(action)
@@ -88,20 +88,21 @@ class Driver:
                 deeds.give_up(self._cluster, pod, self._say)
             case Finish():
                 pass
-        return False
+        return LONGEST_REST
 
-    def _record(self, record: Record) -> bool:
+    def _record(self, record: Record) -> float:
         pause = self._keeper.size / _RECORD_BYTES + (0 if record.urgent else _RECORD_EVERY)
-        if time.monotonic() - self._written < pause:
-            return False
+        left = self._written + pause - time.monotonic()
+        if left > 0:
+            return left
         self._keeper.write(record.state)
         self._written = time.monotonic()
         for line in changes(self._recorded, record.state):
             self._say(line)
         self._recorded = record.state
-        return True
+        return 0
 
-    def _patch(self, job: JobSeen, does: str, patch: Callable[[], JobSeen]) -> bool:
+    def _patch(self, job: JobSeen, does: str, patch: Callable[[], JobSeen]) -> float:
         self._pace()
         try:
             patched = patch()
@@ -112,11 +113,11 @@ class Driver:
                     self._refused[job.name] = Refusal(since=now(), message=str(error))
             elif error.status not in (404, 409):
                 raise
-            return False
+            return LONGEST_REST
         self._refused.pop(job.name, None)
         self._store.patched(patched)
         self._say(does)
-        return True
+        return 0
 
     def _pace(self) -> None:
         time_now = time.monotonic()

@@ -13,7 +13,7 @@ from osmo_driver.lease import Lease
 from osmo_driver.observe import observe
 from osmo_driver.plan import Plan
 from osmo_driver.records import Status
-from osmo_driver.shift import Say, Stepped
+from osmo_driver.shift import LONGEST_REST, Say, Stepped
 from osmo_driver.store import Store
 
 _ASK_EVERY: Final = 10.0
@@ -39,14 +39,14 @@ class Observer:
     def step(self) -> Stepped:
         end = self._end()
         if end:
-            return Stepped(end, False)
+            return Stepped(end, 0)
         for action in observe(self._store.pods.values(), self._plan, now()):
             self._lease.renew()
             if isinstance(action, GiveUp):
                 deeds.give_up(self._cluster, action.pod, self._say)
             else:
                 deeds.fail(self._cluster, action.pod, action.verdict, self._say)
-        return Stepped(None, False)
+        return Stepped(None, LONGEST_REST)
 
     def _end(self) -> Status | None:
         if time.monotonic() - self._asked < _ASK_EVERY:

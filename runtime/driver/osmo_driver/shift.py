@@ -13,16 +13,16 @@ from osmo_driver.watching import News, Troubled
 
 Say = Callable[[str], None]
 
-_LONGEST_WAIT: Final = 3.0
+LONGEST_REST: Final = 3.0
 _GATHER: Final = 0.2  # changes come in bursts
 _STANDBY: Final = 2.0
 
 
 class Stepped(NamedTuple):
-    """The end of the workflow, or None; and whether there is more to do at once."""
+    """The end of the workflow, or None; and for how many seconds there is nothing to do without news."""
 
     end: Status | None
-    is_pressing: bool
+    rest: float
 
 
 class Duty(Protocol):
@@ -67,20 +67,20 @@ class Shift:
             self._hear(_STANDBY)
 
     def _work(self, duty: Duty) -> Status:
-        is_pressing = True
+        rest = 0.0
         while True:
-            self._hear(0.0 if is_pressing else _LONGEST_WAIT)
+            self._hear(rest)
             try:
                 self._lease.renew()
                 if not self._store.has(self._kinds):
-                    is_pressing = False
+                    rest = LONGEST_REST
                     continue
-                end, is_pressing = duty.step()
+                end, rest = duty.step()
                 self._failures = 0
                 if end:
                     return end
             except ApiError as error:
-                is_pressing = False
+                rest = LONGEST_REST
                 self._pause(error)
                 if error.status == 409:
                     self._begin(duty)
@@ -93,7 +93,7 @@ class Shift:
 
     def _pause(self, error: ApiError) -> None:
         self._failures += 1
-        pause = max(error.pause, min(2.0**self._failures / 2, _LONGEST_WAIT))
+        pause = max(error.pause, min(2.0**self._failures / 2, LONGEST_REST))
         self._say(f"waiting {pause:g} s: {error}")
         time.sleep(pause)
 

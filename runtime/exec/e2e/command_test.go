@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -126,7 +127,10 @@ func TestSurroundingsOfTheCommand(t *testing.T) {
 		"GIVEN=task", "NEW=<task>", "OTHER=$(GIVEN)",
 		"<task> $(UNKNOWN) $(NEW)", "",
 	}, "\n")
-	if got := pod.stdout.String(); got != want {
+	// Whoever runs the tests may ignore the C library's own signals, 32 and 33.
+	got := regexp.MustCompile(`SigIgn:\t0000000[01]80000000|SigIgn:\t0000000100000000`).
+		ReplaceAllString(pod.stdout.String(), "SigIgn:\t0000000000000000")
+	if got != want {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
 }

@@ -14,6 +14,7 @@ from osmo_ctrl.dataset.bucket import DatasetBucket
 from osmo_ctrl.dataset.faults import DatasetError
 from osmo_ctrl.dataset.operations import Desk, perform
 from osmo_ctrl.dataset.progress import Step
+from osmo_ctrl.ending import end
 from osmo_ctrl.storage.store import Patience, Place, StorageError, open_store
 from osmo_ctrl.transfer.progress import Progress
 from osmo_ctrl.transfer.transfers import Limits, TransferError
@@ -74,6 +75,6 @@ def _progress(tell: Callable[[BaseModel], None], step: Step) -> Progress:
 
 if __name__ == "__main__":
     try:
-        sys.exit(main(sys.stdin.buffer, sys.stdout.buffer, lambda: datetime.now(UTC)))
+        end(main(sys.stdin.buffer, sys.stdout.buffer, lambda: datetime.now(UTC)))
     except KeyboardInterrupt:
-        sys.exit(130)
+        end(130)
