@@ -9,6 +9,7 @@ import random
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from types import FrameType
 from typing import Any, Final
 
@@ -30,6 +31,11 @@ _MAX_CHARACTERS: Final = 32 * 1024 * 1024
 
 def render(text: str, values: Mapping[str, Any]) -> Rendered:
     """Render once, as OSMO's server does: sandboxed, undefined names are faults, nothing to include from."""
+    rendered = _rendered(text, values)
+    return _on_lines_of(text, rendered) if _LONE_RETURN.search(text) else rendered
+
+
+def _rendered(text: str, values: Mapping[str, Any]) -> Rendered:
     undefined: dict[Fault, None] = {}
     plain, tagged = _environment(undefined), _environment(undefined, _LineTags)
     try:
@@ -50,8 +56,21 @@ def render(text: str, values: Mapping[str, Any]) -> Rendered:
         message = _ADDRESS.sub("", str(error)) or type(error).__name__
         return _failed(*undefined, Fault(FaultKind.RUNTIME, _line_of(error), message))
     # A filter that looks at the tags makes of them what it likes.
-    origin = _origin(marked) if _TAG.sub("", marked) == result else guessed_origin(text, result)
+    origin = _origin(marked) if _TAG.sub("", marked) == result else guessed_origin(_LONE_RETURN.sub("\n", text), result)
     return Rendered(result, origin, used)
+
+
+# The end of a line for Jinja, which writes it as one; for editors, and so in findings, it is none.
+_LONE_RETURN: Final = re.compile("\r(?!\n)")
+
+
+def _on_lines_of(text: str, rendered: Rendered) -> Rendered:
+    """With the lines of the file in place of those that Jinja counts."""
+    lines = [0, 1]
+    for end in re.finditer("\r\n|\r|\n", text):
+        lines.append(lines[-1] + ("\n" in end[0]))
+    faults = tuple(replace(fault, line=lines[min(fault.line, len(lines) - 1)]) for fault in rendered.faults)
+    return replace(rendered, origin=tuple(lines[number] for number in rendered.origin), faults=faults)
 
 
 def _failed(*faults: Fault) -> Rendered:

@@ -43,6 +43,7 @@ def faults(text: str, values: Mapping[str, Any] | None = None) -> list[tuple[Fau
         ("{% raw %}\n{{ a }}\n{% endraw %}\nb", [(2, "{{ a }}"), (4, "b")]),
         ("{# a\nb #}\nc", [(3, "c")]),
         ("a\r\nb\r\n", [(1, "a"), (2, "b")]),
+        ("a\rb\nc\r\nd", [(1, "a"), (1, "b"), (2, "c"), (3, "d")]),
         ("{{ 1 }}{% if 1 %}\n{% endif %}a", [(1, "1"), (2, "a")]),
     ],
 )
@@ -99,6 +100,8 @@ def test_a_template_that_sees_the_tags_has_a_map_of_what_lines_look_like(
         ("a\n{{ b c }}", [(SYNTAX, 2, "")]),
         ("{% unknown %}", [(SYNTAX, 1, "")]),
         ("a\n{{ 1 | nothing }}", [(SYNTAX, 2, "")]),
+        ("a\r\rb\n{{ 1 | nothing }}", [(SYNTAX, 2, "")]),
+        ("\r{{ a }}\r\n{{ b }}", [(UNDEFINED, 1, "a"), (UNDEFINED, 2, "b")]),
         ("a\n\n{{ 1 / 0 }}", [(RUNTIME, 3, "")]),
         ("{{ a }}\n{{ 1 / 0 }}", [(UNDEFINED, 1, "a"), (RUNTIME, 2, "")]),
         ("{{ 'a' + 1 }}", [(RUNTIME, 1, "")]),

@@ -16,7 +16,10 @@ from osmo_driver.verdicts import Verdict, fault_of
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """Ends a pod that has not started. Argo takes it for a failure with this message, and does not run it again."""
+    """Ends a pod that has not started. Argo takes it for a failure with this message, and does not run it again.
+
+    A kubelet that has just written the pod's status may write over it: then it is said again.
+    """
 
     pod: PodSeen
     verdict: Verdict
