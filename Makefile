@@ -36,6 +36,7 @@ schemas: install ## write schemas/ from the models
 	  $(BIN)/osmoc schema $$name > schemas/$$name.schema.json; done
 	@for name in agent manifest dataset; do \
 	  $(BIN)/python -m osmo_ctrl.schemas $$name > schemas/$$name.schema.json; done
+	@$(BIN)/python -m osmo_driver.schemas > schemas/state.schema.json
 
 # Any of the three; BASE is an image with Python, TAG what the manifests of this version of osmoc name.
 BUILDER ?= $(firstword $(foreach name,podman docker buildah,$(shell command -v $(name))))

@@ -1,8 +1,7 @@
 """When checkpoints are taken: now and then while the command runs, and once more at its end.
 
-One that fails is a warning.
-
-The agent lists and opens the files, with the rights of the task's user: folders of checkpoints lie anywhere.
+One that fails is a warning. The agent lists and opens the files, with the rights of the task's user: folders of
+checkpoints lie anywhere.
 """
 
 import asyncio
