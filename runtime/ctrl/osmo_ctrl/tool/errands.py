@@ -113,7 +113,7 @@ class Errands:
 
     async def _download_dataset(self, target: str) -> None:
         dataset = self._rights.dataset_to_read(target)
-        store = self._stores.bucket(dataset.bucket).store
+        store = self._stores.bucket_to_read(dataset.bucket)
         with self._means.lists.new() as files:
             async with self._means.listing:
                 pins = await resolve(store, dataset.name, dataset.reference)
