@@ -255,4 +255,7 @@ class Profile(Model):
     timeouts: Timeouts = Timeouts.default()
     security: Security = Security.default()
     retention: Retention | None = None
+    node_loss: Literal["give_up", "wait"] = Field(
+        "give_up", description="Whether pods on a lost node are given up, or wait for it to return."
+    )
     driver: Literal["auto", "none"] = Field("auto", description="`none`: Jobs of a single level, started at once.")

@@ -138,6 +138,7 @@ def _driver(groups: Mapping[str, Group], workflow_id: str, cluster: Cluster) -> 
         ),
         jobs={task.name: task.job for group in groups.values() for task in group.tasks} if is_jobs else {},
         infrastructure_retries=cluster.profile.retries.infrastructure,
+        node_loss=cluster.profile.node_loss,
         image_pull_timeout=cluster.profile.timeouts.pull,
         retention=cluster.profile.retention.seconds if is_jobs and cluster.profile.retention else None,
     )

@@ -364,6 +364,13 @@ def test_a_pod_that_is_slow_to_end_on_a_node_that_is_ready_is_left_alone() -> No
     assert not any(isinstance(action, GiveUp) for action in world.decide())
 
 
+def test_a_pod_on_a_lost_node_waits_for_it_where_the_profile_says_so() -> None:
+    world = started(World(replace(CHAIN, waits_for_lost_nodes=True)))
+    world.pod("a", phase="Running", node="n", began=world.now, deleted=world.now, lost=True)
+    world.wait(100_000)
+    assert not any(isinstance(action, GiveUp) for action in world.decide())
+
+
 # States of a task.
 
 

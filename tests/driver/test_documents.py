@@ -12,6 +12,8 @@ from osmo_driver.document import DriverPlan
 from osmo_driver.plan import plan_of
 from osmo_driver.records import GroupState, State, Status, TaskState, from_config_map, to_config_map
 from osmoc.document import DriverPlan as Written
+from osmoc.pipeline import compile_workflow
+from osmoc.profile import Profile
 
 SCHEMAS = Path(__file__).parents[2] / "schemas"
 
@@ -41,6 +43,15 @@ def test_plans_of_golden_cases_are_read(path: Path) -> None:
             for group in read.groups:
                 assert all(names.index(upstream) < names.index(group.name) for upstream in group.upstream)
                 assert not group.jobs or next(iter(group.jobs)) == group.lead
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_what_the_profile_says_of_lost_nodes_reaches_the_driver(waits: bool) -> None:
+    profile = Profile(target="jobs", node_loss="wait") if waits else Profile(target="jobs")
+    flow = "workflow:\n  name: flow\n  tasks:\n  - {name: a, image: i, command: [a]}\n"
+    objects = compile_workflow(flow, profile).manifests
+    [text] = [found["data"]["plan.json"] for found in objects if "plan.json" in found.get("data", {})]
+    assert plan_of(DriverPlan.model_validate_json(text)).waits_for_lost_nodes is waits
 
 
 @pytest.mark.parametrize("tasks", [1, 7000])

@@ -1,5 +1,6 @@
 """Which pods of a Workflow the driver ends."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -47,3 +48,5 @@ def test_the_reason_is_in_the_message() -> None:
 def test_a_pod_on_a_lost_node_is_given_up() -> None:
     lost = pod(node="n", phase="Running", began=BEGAN, deleted=BEGAN, lost=True)
     assert list(observe([lost], PLAN, BEGAN + timedelta(minutes=6))) == [GiveUp(lost)]
+    waits = replace(PLAN, waits_for_lost_nodes=True)
+    assert not list(observe([lost], waits, BEGAN + timedelta(minutes=6)))

@@ -39,4 +39,7 @@ class DriverPlan(Part):
     jobs: dict[str, str] = Field(description="Task to the name of its Job; empty on Argo.")
     infrastructure_retries: int
     image_pull_timeout: float
+    node_loss: Literal["give_up", "wait"] = Field(
+        "give_up", description="Whether pods on a lost node are given up, or wait for it to return."
+    )
     retention: float | None = Field(description="Seconds that finished Jobs are kept after the end of the workflow.")

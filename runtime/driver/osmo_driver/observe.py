@@ -28,7 +28,7 @@ class Fail:
 def observe(pods: Iterable[PodSeen], plan: Plan, now: datetime) -> Iterator[Fail | GiveUp]:
     limits = {group.label: group.queue_timeout for group in plan.groups}
     for pod in sorted(pods, key=lambda pod: pod.name):
-        if is_lost(pod, now):
+        if is_lost(pod, plan, now):
             yield GiveUp(pod)
         elif verdict := fault_of(pod, plan.image_pull_timeout, now) or _late(pod, limits.get(pod.group), now):
             yield Fail(pod, verdict)

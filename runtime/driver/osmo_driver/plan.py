@@ -32,6 +32,7 @@ class Plan:
     workflow_id: str
     groups: tuple[Group, ...]
     image_pull_timeout: timedelta
+    waits_for_lost_nodes: bool = False
     retention: int | None = None
 
     def jobs(self) -> Iterator[str]:
@@ -56,6 +57,7 @@ def plan_of(document: DriverPlan) -> Plan:
             for group in (planned[name] for name in order)
         ),
         image_pull_timeout=timedelta(seconds=document.image_pull_timeout),
+        waits_for_lost_nodes=document.node_loss == "wait",
         retention=None if document.retention is None else round(document.retention),
     )
 
