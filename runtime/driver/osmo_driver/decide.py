@@ -147,14 +147,13 @@ def _ends_by_itself(group: Group, known: GroupState, seen: Seen, now: datetime) 
 def _give_up(plan: Plan, seen: Seen, now: datetime) -> Iterator[GiveUp]:
     for job in plan.jobs():
         for pod in seen.pods.get(job, ()):
-            if is_lost(pod, plan, now):
+            if is_given_up(pod, plan, now):
                 yield GiveUp(pod)
 
 
-def is_lost(pod: PodSeen, plan: Plan, now: datetime) -> bool:
-    if plan.waits_for_lost_nodes:
-        return False
-    return pod.lost and pod.deleted is not None and not pod.gone and now - pod.deleted > _LOST_LIMIT
+def is_given_up(pod: PodSeen, plan: Plan, now: datetime) -> bool:
+    is_lost = pod.lost and pod.deleted is not None and not pod.gone and now - pod.deleted > _LOST_LIMIT
+    return is_lost and not plan.waits_for_lost_nodes
 
 
 def _expire(plan: Plan, seen: Seen, ended: datetime, now: datetime) -> Iterator[Expire]:

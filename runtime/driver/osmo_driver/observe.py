@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from osmo_driver.decide import GiveUp, is_lost
+from osmo_driver.decide import GiveUp, is_given_up
 from osmo_driver.plan import Plan
 from osmo_driver.records import Status
 from osmo_driver.seen import PodSeen
@@ -28,7 +28,7 @@ class Fail:
 def observe(pods: Iterable[PodSeen], plan: Plan, now: datetime) -> Iterator[Fail | GiveUp]:
     limits = {group.label: group.queue_timeout for group in plan.groups}
     for pod in sorted(pods, key=lambda pod: pod.name):
-        if is_lost(pod, plan, now):
+        if is_given_up(pod, plan, now):
             yield GiveUp(pod)
         elif verdict := fault_of(pod, plan.image_pull_timeout, now) or _late(pod, limits.get(pod.group), now):
             yield Fail(pod, verdict)
