@@ -136,6 +136,7 @@ class Group(Part):
     barrier: bool
     ignore_nonlead_status: bool
     publishing: tuple[str, ...] = Field(description="Tasks whose outputs leave the group: it is done when theirs are.")
+    port: int = Field(description="Where the lead's osmo-ctrl listens; no two groups share one of the node's.")
 
 
 class Timeouts(Part):
@@ -144,6 +145,8 @@ class Timeouts(Part):
     exec: float | None
     queue: float | None
     barrier: float
+    settle: float = Field(description="Between the first end in a group and what follows from it.")
+    absence: float = Field(description="What a group does without a task of it that is not run again by itself.")
     grace: float
     upload: float
     storage_upload: float

@@ -199,7 +199,17 @@ class Timeouts(Model):
     max_exec: Duration | None = None
     max_queue: Duration | None = None
     pull: Duration = Field(3_600.0, description="Pulling images.")
-    barrier: Duration = Field(3_600.0, description="Waiting for the other tasks of the group.")
+    barrier: Duration | None = Field(
+        None,
+        description="Waiting for the other tasks of the group. `queue_timeout` and the budget for downloads by "
+        "default, 1 h without a `queue_timeout`.",
+    )
+    settle: Duration = Field(
+        5.0, description="Between the first end of a task in a group and what follows from it: others may end as well."
+    )
+    absence: Duration = Field(
+        300.0, description="What a group does without a task that cannot be reached and is not run again by itself."
+    )
     grace: Duration = Field(30.0, description="From SIGTERM to SIGKILL of the command.")
     upload: Duration = Field(300.0, description="Uploading when a task is ended from outside.")
 

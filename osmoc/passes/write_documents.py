@@ -21,6 +21,13 @@ from osmoc.values import ExitRange
 # The longest name of a Job whose pods are named `<job>-0`.
 _LONGEST_JOB = LONGEST_LABEL - len("-0")
 
+# What tasks wait for each other without a `queue_timeout`: one hour.
+_BARRIER = 3_600.0
+
+# Where the lead's osmo-ctrl listens. In the node's own network each group has one of a range that is seldom used.
+_PORT = 7_443
+_NODE_PORTS = range(20_000, 30_000)
+
 # `<id>-driver` is the Job of the driver.
 _DRIVER = "driver"
 
@@ -113,6 +120,7 @@ def _group(group: graph.Group, upstream: tuple[str, ...], publishing: frozenset[
         barrier=group.barrier and len(group.tasks) > 1,
         ignore_nonlead_status=group.ignore_nonlead_status,
         publishing=tuple(task.name for task in group.tasks if task.name in publishing),
+        port=_port(group, context),
     )
     return plan.Group(
         name=group.name,
@@ -131,6 +139,13 @@ def _job(task: str, context: _Context) -> str:
     if name == _DRIVER:
         name = f"{name}-{sha256(name.encode()).hexdigest()[:8]}"
     return fit(f"{context.workflow_id}-{name}", _LONGEST_JOB)
+
+
+def _port(group: graph.Group, context: _Context) -> int:
+    if not any(task.host_network for task in group.tasks):
+        return _PORT
+    number = int(sha256(f"{context.workflow_id}/{group.name}".encode()).hexdigest()[:8], 16)
+    return _NODE_PORTS[number % len(_NODE_PORTS)]
 
 
 def _host(task: graph.Task, group_label: str, context: _Context) -> str:
@@ -255,12 +270,21 @@ def _timeouts(decisions: Decisions) -> document.Timeouts:
     return document.Timeouts(
         exec=cluster.exec_timeout,
         queue=cluster.queue_timeout,
-        barrier=timeouts.barrier,
+        barrier=_barrier(cluster, storage.retry_for.download),
+        settle=timeouts.settle,
+        absence=timeouts.absence,
         grace=timeouts.grace,
         upload=timeouts.upload,
         storage_upload=storage.retry_for.upload,
         storage_download=storage.retry_for.download,
     )
+
+
+def _barrier(cluster: Cluster, download: float) -> float:
+    """How long a task may wait for the others: as long as they may be queued, and then download."""
+    if cluster.profile.timeouts.barrier is not None:
+        return cluster.profile.timeouts.barrier
+    return _BARRIER if cluster.queue_timeout is None else cluster.queue_timeout + download
 
 
 def _storage(storage: Storage | None) -> document.Storage | None:
@@ -397,6 +421,6 @@ def _deadline(is_grouped: bool, written: document.TaskDocument, cluster: Cluster
     timeouts = cluster.profile.timeouts
     upload = max(timeouts.upload, written.timeouts.storage_upload) if written.storage else 0.0
     download = written.timeouts.storage_download if written.inputs else 0.0
-    barrier = timeouts.barrier if is_grouped else 0.0
+    barrier = written.timeouts.barrier if is_grouped else 0.0
     budgets = (timeouts.pull, download, barrier, written.timeouts.exec, timeouts.grace, upload)
     return math.ceil(sum(budgets))

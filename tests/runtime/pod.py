@@ -28,6 +28,7 @@ _SEED: Final[dict[str, Any]] = {
         "barrier": False,
         "ignore_nonlead_status": True,
         "publishing": ["work"],
+        "port": 7443,
     },
     "image": "busybox",
     "args": [],
@@ -41,7 +42,7 @@ _SEED: Final[dict[str, Any]] = {
     "checkpoints": [],
     "exit_actions": [],
     "timeouts": {
-        "exec": None, "queue": None, "barrier": 60,
+        "exec": None, "queue": None, "barrier": 60, "settle": 1, "absence": 5,
         "grace": 2, "upload": 20, "storage_upload": 20, "storage_download": 20,
     },
     "retry": {"reschedule": 3, "infrastructure": 0},

@@ -7,7 +7,7 @@ import hashlib
 import os
 import signal
 import sys
-from collections.abc import Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -22,6 +22,8 @@ from osmo_ctrl.state import Keeper
 from osmo_ctrl.tool.server import ToolSocket
 
 if TYPE_CHECKING:
+    from osmo_ctrl.group.archive import Archive
+    from osmo_ctrl.group.part import Part
     from osmo_ctrl.tool.desk import Desk
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -115,6 +117,8 @@ def _return_memory() -> None:
 
 
 async def _serve(settings: Settings, agent: Agent, keeper: Keeper) -> None:
+    from osmo_ctrl.attempts import Attempt
+    from osmo_ctrl.group.archive import Archive
     from osmo_ctrl.life import Life
     from osmo_ctrl.places import Places
     from osmo_ctrl.stores import Stores
@@ -129,5 +133,24 @@ async def _serve(settings: Settings, agent: Agent, keeper: Keeper) -> None:
         return
     places = Places(document, settings.secrets, settings.claim)
     reporter = Reporter(places.secret_values())
-    work = Work(document, settings, Stores(document, places, reporter), reporter, keeper)
-    await Life(document, settings, agent, work, keeper, reporter).live()
+    stores = Stores(document, places, reporter)
+    attempt = Attempt(document.workflow_id, settings.run, document.task, settings.attempt, settings.pod)
+    archive = Archive(stores.storage_to_read(), attempt, document.group.name)
+    work = Work(document, settings, stores, archive, reporter, keeper)
+    async with _part(document, settings, keeper, archive, reporter) as part:
+        await Life(document, settings, agent, work, part, keeper, reporter).live()
+
+
+@contextlib.asynccontextmanager
+async def _part(
+    document: TaskDocument, settings: Settings, keeper: Keeper, archive: "Archive", reporter: Reporter
+) -> AsyncIterator["Part"]:
+    from osmo_ctrl.group.part import Alone
+
+    if len(document.group.members) == 1:
+        yield Alone()
+        return
+    from osmo_ctrl.group.joining import joined
+
+    async with joined(document, settings, keeper, archive, reporter.say) as part:
+        yield part

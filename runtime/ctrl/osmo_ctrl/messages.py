@@ -180,6 +180,7 @@ class Failure(Message):
     code: int
     exit: int
     reason: str
+    is_final: bool = Field(False, description="`exit` is what the container ends with: exit actions are not tried.")
 
 
 FromAgent = Annotated[Hello | Started | Ended | Terminating | Listing | Opened, Field(discriminator="kind")]

@@ -17,6 +17,15 @@ def _agent() -> dict[str, Any]:
     return adapter.json_schema()
 
 
+def _group() -> dict[str, Any]:
+    from pydantic import TypeAdapter
+
+    from osmo_ctrl.group.messages import Greeting, Order, Report
+
+    adapter: TypeAdapter[Any] = TypeAdapter(Greeting | Report | Order)
+    return adapter.json_schema()
+
+
 def _manifest() -> dict[str, Any]:
     from osmo_ctrl.records import Manifest
 
@@ -31,6 +40,7 @@ def _dataset() -> dict[str, Any]:
 
 SCHEMAS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "agent": _agent,
+    "group": _group,
     "manifest": _manifest,
     "dataset": _dataset,
 }

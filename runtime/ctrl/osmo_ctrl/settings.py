@@ -13,6 +13,7 @@ class Settings:
     document_digest: str
     pod: str
     node: str
+    group_port: int = 0
 
     @property
     def document(self) -> Path:
@@ -21,6 +22,10 @@ class Settings:
     @property
     def secrets(self) -> Path:
         return self.root / "secrets"
+
+    @property
+    def group_key(self) -> Path:
+        return self.root / "group-key" / "key"
 
     @property
     def claim(self) -> Path:
@@ -61,4 +66,5 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         document_digest=environment.get("OSMO_DOCUMENT_DIGEST", ""),
         pod=environment["OSMO_POD_UID"],
         node=environment.get("OSMO_NODE_NAME", ""),
+        group_port=int(environment.get("OSMO_GROUP_PORT") or 0),
     )

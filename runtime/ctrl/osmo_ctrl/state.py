@@ -6,13 +6,19 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from osmo_ctrl.group.coordinator import State as GroupState
+from osmo_ctrl.group.messages import Report
 from osmo_ctrl.messages import Ended, Failure
 
 Phase = Literal["download", "barrier", "run", "upload", "done"]
 
 
 class State(BaseModel):
-    """`key` is what the agent proves itself with; `began` says when each phase began, in seconds since 1970."""
+    """`key` is what the agent proves itself with; `began` says when each phase began, in seconds since 1970.
+
+    In a group of several tasks `report` is what was last said of this one, `lead_attempt` the highest of the lead that
+    was seen, `group` what the lead knows of all, and `last_word` what the end of the group makes of its own.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -23,6 +29,10 @@ class State(BaseModel):
     ended: Ended | None = None
     segments: int = 0
     failure: Failure | None = None
+    last_word: Failure | None = None
+    report: Report | None = None
+    lead_attempt: int = -1
+    group: GroupState | None = None
 
 
 def load(path: Path) -> State:

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from osmo_ctrl.document import TaskDocument
-from osmo_ctrl.messages import ExitAction, Failure, Outcome, Retry
+from osmo_ctrl.messages import Ended, ExitAction, Failure, Outcome, Retry
 
 # Codes of failures that only the cluster, or the agent by looking at the kernel, sees.
 _OUT_OF_MEMORY: Final = (137, 3004)
-_AGAIN: Final = 250
+AGAIN: Final = 250
+_RESERVED: Final = 239
 
 # What a manifest says of an attempt: what the agent said, or that it was lost.
 Recorded = Outcome | Literal["lost"]
@@ -56,8 +57,29 @@ def with_retry(failure: Failure, document: TaskDocument, attempt: int) -> Failur
     for item in document.exit_actions:
         if any(first <= failure.code <= last for first, last in item.codes):
             again = item.action == "RESCHEDULE" and attempt < document.retry.reschedule
-            return failure.model_copy(update={"exit": _AGAIN}) if again else failure
+            return failure.model_copy(update={"exit": AGAIN}) if again else failure
     return failure
+
+
+def may_return(document: TaskDocument, attempt: int) -> bool:
+    """Whether this attempt may be followed by another: by an exit code, or after the loss of its pod."""
+    by_code = any(item.action == "RESCHEDULE" for item in document.exit_actions) and attempt < document.retry.reschedule
+    return by_code or attempt < document.retry.infrastructure
+
+
+def in_group(ended: Ended, *, completed: bool) -> Ended:
+    """What an end is worth that the end of its group overtook: whatever a group that is complete has stopped is too.
+
+    In one that has failed nothing is run again.
+    """
+    if ended.cause == "terminated":
+        return ended
+    if completed:
+        return ended.model_copy(update={"outcome": "completed", "exit": 0})
+    if ended.outcome == "rescheduled":
+        own = ended.code if ended.code and ended.code < _RESERVED else _RESERVED
+        return ended.model_copy(update={"outcome": "failed", "exit": own})
+    return ended
 
 
 def download_failed(reason: str) -> Failure:

@@ -12,6 +12,8 @@ from osmo_ctrl.checkpointing import Checkpointing
 from osmo_ctrl.datasets import DatasetError
 from osmo_ctrl.document import TaskDocument
 from osmo_ctrl.fetching import Fetching
+from osmo_ctrl.group.archive import Archive
+from osmo_ctrl.group.messages import Verdict
 from osmo_ctrl.inputs import MissingDataError
 from osmo_ctrl.logs import LogArchive
 from osmo_ctrl.messages import Ended, Failure, Log
@@ -43,10 +45,17 @@ class Work:
     """Each deed may be done again after a restart: what is there already is left, or comes out the same."""
 
     def __init__(
-        self, document: TaskDocument, settings: Settings, stores: Stores, reporter: Reporter, keeper: Keeper
+        self,
+        document: TaskDocument,
+        settings: Settings,
+        stores: Stores,
+        group: Archive,
+        reporter: Reporter,
+        keeper: Keeper,
     ) -> None:
         self._document = document
         self._settings = settings
+        self._group = group
         self._reporter = reporter
         self._storage = stores.storage()
         self._storage_to_read = stores.storage_to_read()  # before the command: it waits less long
@@ -78,6 +87,16 @@ class Work:
         with _blaming(verdicts.download_failed):
             await attempts.record_run(self._storage_to_read, run)
             await attempts.claim(self._storage_to_read, self._attempt, self._settings.node, now)
+
+    async def end_of_group(self) -> Verdict | None:
+        """How the group has ended, if it has: this pod came too late."""
+        with _blaming(verdicts.download_failed):
+            return await self._group.read_end()
+
+    async def has_completed(self) -> bool:
+        """Whether an earlier attempt of this task is what counts."""
+        with _blaming(verdicts.download_failed):
+            return await self._group.has_published(self._attempt.task)
 
     async def download(self) -> None:
         with _blaming(verdicts.download_failed):

@@ -61,13 +61,15 @@ func decide(cause protocol.Cause, code int, outOfMemory bool, rules Rules) Verdi
 }
 
 // decideFailure says what a failure of osmo-ctrl means: it replaces the verdict on a command that chose its end, and
-// that of its group on one that was stopped. Without a command it comes with an empty end.
+// that of its group on one that was stopped. A final one is its group's. Without a command it comes with an empty end.
 func decideFailure(failure protocol.Failure, end protocol.Ended, rules Rules) Verdict {
-	switch end.Cause {
-	case protocol.TimedOut, protocol.Terminated:
+	switch {
+	case end.Cause == protocol.Terminated:
 		return Verdict{end.Outcome, end.Exit}
-	case protocol.Stopped:
+	case failure.IsFinal, end.Cause == protocol.Stopped:
 		return verdictOfExit(failure.Exit)
+	case end.Cause == protocol.TimedOut:
+		return Verdict{end.Outcome, end.Exit}
 	}
 	if rules.action(failure.Code) == protocol.Reschedule {
 		return Verdict{protocol.OutcomeRescheduled, exitReschedule}

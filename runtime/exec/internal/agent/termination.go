@@ -49,7 +49,7 @@ func lastOfFailure(failure protocol.Failure, ended *protocol.Ended, rules Rules)
 		return &Last{failure.Code, verdict.Exit, phasePrepare, causeFailure, verdict.Outcome, failure.Reason}
 	}
 	verdict := decideFailure(failure, *ended, rules)
-	if ended.Cause == protocol.TimedOut || ended.Cause == protocol.Terminated {
+	if ended.Cause == protocol.Terminated || (ended.Cause == protocol.TimedOut && !failure.IsFinal) {
 		return &Last{ended.Code, verdict.Exit, phaseRun, string(ended.Cause), verdict.Outcome, failure.Reason}
 	}
 	return &Last{failure.Code, verdict.Exit, phaseUpload, causeFailure, verdict.Outcome, failure.Reason}

@@ -204,11 +204,12 @@ type Finish struct {
 	Failure *Failure `json:"failure"`
 }
 
-// Failure of osmo-ctrl: its code is OSMO's, and Exit a reserved one.
+// Failure of osmo-ctrl: its code is OSMO's, and Exit a reserved one. A final one is not tried on exit actions.
 type Failure struct {
-	Code   int    `json:"code"`
-	Exit   int    `json:"exit"`
-	Reason string `json:"reason"`
+	Code    int    `json:"code"`
+	Exit    int    `json:"exit"`
+	Reason  string `json:"reason"`
+	IsFinal bool   `json:"is_final"`
 }
 
 func (message *Hello) tag() (string, *string)       { return "hello", &message.Kind }
