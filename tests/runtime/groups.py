@@ -13,7 +13,10 @@ from runtime.pod import Pod, document
 
 @dataclass(kw_only=True)
 class Group:
-    """`tasks` are commands by name, the first is the lead's; `changes` are of the documents."""
+    """`tasks` are commands by name, the first is the lead's; `changes` are of the documents, by task or for all (`*`).
+
+    In a command `$O` is the output, `$W` a directory that a restart in place keeps, `$S` one that all pods share.
+    """
 
     root: Path
     tasks: Mapping[str, tuple[str, ...]]
@@ -25,6 +28,7 @@ class Group:
     port: int = 0
     key: bytes = b""
     pods: dict[str, Pod] = field(default_factory=dict)
+    all_pods: list[Pod] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.port = self.port or free_port()
@@ -45,7 +49,13 @@ class Group:
         (root / "group-key").mkdir(parents=True)
         (root / "group-key" / "key").write_bytes(self.key)
         pod = Pod(root=root, document=self._document(name), attempt=attempt)
+        pod.environment = {
+            "O": str(pod.root / "data/output"),
+            "W": str(pod.root / "run/workspace"),
+            "S": str(self.root),
+        }
         self.pods[name] = pod
+        self.all_pods.append(pod)
         return pod
 
     def again(self, name: str) -> Pod:
@@ -73,7 +83,7 @@ class Group:
         return {name: self.pods[name].wait(seconds) for name in (*others, self.lead)}
 
     def stop(self) -> None:
-        for pod in self.pods.values():
+        for pod in self.all_pods:
             pod.stop()
 
 

@@ -54,6 +54,7 @@ class Following:
         self._say = say
         self._was_here = highest >= 0
         self._lead_returns = True
+        self._has_heard = False
         self._note = ""
 
     async def run(self) -> None:
@@ -61,16 +62,20 @@ class Following:
         pause = _SHORTEST
         while True:
             try:
-                await self._meet()
-                away, pause = time.monotonic(), _SHORTEST
+                if await self._meet():
+                    away, pause = time.monotonic(), _SHORTEST
             except (OSError, RefusedError) as error:
                 self._tell_once(f"{self._lead.task} at {self._lead.host} is not here: {error}")
             self._give_up_after(time.monotonic() - away)
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST)
 
-    async def _meet(self) -> None:
-        """Talks with the coordinator until the connection ends. Raises: OSError, RefusedError."""
+    async def _meet(self) -> bool:
+        """Talks with the coordinator until the connection ends: whether it said a word.
+
+        Raises: OSError, RefusedError.
+        """
+        self._has_heard = False
         connection = await connect(self._lead.host, self._lead.port)
         try:
             attempt, pod = await connection.join(self._identity, self._task)
@@ -84,6 +89,7 @@ class Following:
             await self._converse(connection)
         finally:
             await connection.close()
+        return self._has_heard
 
     async def _converse(self, connection: Connection) -> None:
         speaking, hearing = asyncio.create_task(self._speak(connection)), asyncio.create_task(self._hear(connection))
@@ -106,6 +112,7 @@ class Following:
     async def _hear(self, connection: Connection) -> None:
         while True:
             order = await connection.read(Order)
+            self._has_heard = True
             self._lead_returns = order.lead_returns
             self._talk.hear(order)
 

@@ -20,6 +20,7 @@ from osmo_ctrl.storage.store import StorageError
 
 _TICK: Final = 0.1
 _INTERRUPTED: Final = 241
+_MOST_COMPLAINTS: Final = 100
 # How often the storage is asked for what a task has published that is away.
 _LOOK: Final = 5.0
 # What the storage gets to take the verdict before the tasks hear it. It is for those who come later.
@@ -52,6 +53,7 @@ class Leading:
         self._may_speak.set()
         self._archiving: asyncio.Task[None] | None = None
         self._changed: set[asyncio.Event] = set()
+        self._complaints: set[str] = set()
         self._server: asyncio.Server | None = None
 
     def adopt(self, verdict: Verdict) -> None:
@@ -101,7 +103,7 @@ class Leading:
                 raise RefusedError(f"{task} is no task of the group that is led")
             await self._attend(task, connection)
         except RefusedError as error:
-            self._say(f"hung up on {task or 'a stranger'}: {error}")
+            self._complain(f"hung up on {task or 'a stranger'}: {error}")
         except OSError:
             pass  # it comes again
         finally:
@@ -109,6 +111,12 @@ class Leading:
                 del self._connections[task]
                 self._become(coordinator.lose(self._rules, self.state, task, self._clock()))
             await connection.close()
+
+    def _complain(self, text: str) -> None:
+        """Once: whoever is not let in tries again and again."""
+        if text not in self._complaints and len(self._complaints) < _MOST_COMPLAINTS:
+            self._complaints.add(text)
+            self._say(text)
 
     async def _attend(self, task: str, connection: Connection) -> None:
         report = await connection.read(Report)

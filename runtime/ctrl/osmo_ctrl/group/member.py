@@ -38,12 +38,10 @@ def react(mine: Report, order: Order | None) -> Deed:
                 return Deed.ADOPT
             return Deed.HOLD if mine.epoch == order.epoch else Deed.STOP
         case "ended":
-            if is_end:
+            if is_end or order.do == "leave":  # its end counts, even if the others are in a new epoch by now
                 return Deed.UPLOAD
             if mine.epoch is None:
                 return Deed.ADOPT
-            if mine.epoch != order.epoch:
-                return Deed.AGAIN
-            return Deed.UPLOAD if order.do == "leave" else Deed.HOLD
+            return Deed.HOLD if mine.epoch == order.epoch else Deed.AGAIN
         case "done":
             return Deed.EXIT if order.do == "go" else Deed.HOLD

@@ -215,6 +215,8 @@ class Membership:
     async def leave(self, end: End, *, published: bool) -> None:
         """A coordinator that is away is waited for, as long as it may come back: it would miss us."""
         self._talk.tell(phase="done", end=end, published=published)
+        if self._talk.order is not None and self._talk.order.epoch == NOWHERE:
+            return  # that the group has ended was not heard from a coordinator
         is_short = self.verdict is not None or end.outcome in ("terminated", "lost")
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LAST_WORD if is_short else None):
