@@ -5,7 +5,9 @@ With namespaces both find the directories at `/osmo`, as the containers of a pod
 
 import json
 import os
+import secrets
 import shutil
+import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +27,27 @@ TERMINATION: Final = "/osmo/termination-log"
 _LONGEST_ROOT: Final = 107 - len("/run/control.sock")
 
 
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """Where the tasks of a group meet, and the key by which they know each other: the same for all their attempts."""
+
+    port: int
+    key: bytes
+
+
+def arrange_meeting() -> Meeting:
+    """At a port that nothing listens at now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return Meeting(probe.getsockname()[1], secrets.token_bytes(32))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
     """One attempt of a task. `osmo` is what `/osmo` is in a pod; `root`, if it is not there, where programs look.
 
     `is_confined` says that osmo-ctrl and commands have namespaces, `in_image` that commands run in a container.
+    `meeting` is that of its group, if that has other tasks.
     """
 
     task: Task
@@ -40,6 +58,7 @@ class Room:
     is_confined: bool
     in_image: bool = False
     root: str = ""
+    meeting: Meeting | None = None
 
     @property
     def output(self) -> Path:
@@ -69,6 +88,8 @@ def make_room(room: Room, credentials: Credentials) -> None:
     room.termination.touch()
     for secret in room.task.shape.data_secrets:
         _write_secret(room.osmo / "secrets" / secret, credentials.keys(secret, DATA_KEYS))
+    if room.meeting:
+        _write_key(room.osmo / "group-key", room.meeting.key)
     for n, directory in enumerate(room.task.shape.directories):
         keys = credentials.keys(directory.secret)
         if not keys:
@@ -86,6 +107,13 @@ def _write_secret(folder: Path, keys: Mapping[str, str]) -> None:
     for key, value in keys.items():
         (folder / key).write_text(value, encoding="utf-8")
         (folder / key).chmod(0o440)
+
+
+def _write_key(folder: Path, key: bytes) -> None:
+    folder.mkdir(exist_ok=True, mode=0o700)
+    (folder / "key").unlink(missing_ok=True)
+    (folder / "key").write_bytes(key)
+    (folder / "key").chmod(0o440)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +238,7 @@ def ctrl_environment(room: Room, machine: Machine, attempt: Attempt, host: Mappi
         "OSMO_DOCUMENT_DIGEST": room.task.document_digest,
         "OSMO_POD_UID": attempt.pod,
         "OSMO_NODE_NAME": attempt.node,
+        **({"OSMO_GROUP_PORT": str(room.meeting.port)} if room.meeting else {}),
         **_root(room),
     }
 
@@ -276,7 +305,8 @@ def clear_room(room: Room, *, whole: bool) -> None:
     if whole:
         names += ["tmp", "home", "root", "parts", "ctrl-root", "ctrl-parts", "files"]
         remove(room.osmo)
-    remove(room.osmo / "secrets")
+    for name in ("secrets", "group-key"):
+        remove(room.osmo / name)
     for name in names:
         remove(room.path / name)
 

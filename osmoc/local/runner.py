@@ -54,6 +54,13 @@ class Runner:
         self._view = view
         self._run = run
         self._groups = planned_groups(plan)
+        self._meetings = {
+            task: meeting
+            for group in self._groups
+            if len(group.tasks) > 1
+            for meeting in (room.arrange_meeting(),)
+            for task in group.tasks
+        }
         self._tasks = {task.name: task for group in plan.groups.values() for task in group.tasks}
         self._running: dict[str, Running] = {}
         self._jobs: set[asyncio.Task[None]] = set()
@@ -201,6 +208,7 @@ class Runner:
             is_confined=is_confined,
             in_image=self._engine.uses_images,
             root="" if is_confined else str(plain),
+            meeting=self._meetings.get(task.name),
         )
         if room.needs_short_root(here):
             self._short = self._short or tempfile.mkdtemp(prefix="osmoc-")

@@ -18,10 +18,6 @@ _NAMESPACES = "this machine has no namespaces for it; run it with `--engine podm
 
 
 def check_local(graph: Graph, local: Local, tree: Tree, found: Diagnostics) -> None:
-    for group in graph.groups.values():
-        if len(group.tasks) > 1:
-            message = f"group `{group.name}` has {len(group.tasks)} tasks; `osmoc run` runs groups of one task so far"
-            found.report(codes.UNSUPPORTED, tree.key(group.where), message, help="run it in a cluster: `osmoc compile`")
     for _, task in graph.tasks() if local.root else ():
         _check_places(task, tree, found)
 

@@ -120,7 +120,9 @@ class Pod:
         assert self.ctrl.wait(10) == 0, self.said()
 
     def stop(self) -> None:
-        """Whatever is left of it."""
+        """Whatever is left of it, without a word."""
+        if self.agent is not None and self.agent.poll() is None:
+            self.kill_container()
         for process in (self.agent, self.ctrl):
             if process is not None and process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
