@@ -233,8 +233,15 @@ class _Session:
         return again(fresh, earlier, self._wishes.task)
 
 
+def _listed(names: list[str], but: str) -> str:
+    return ", ".join(f"`{name}`" for name in names if name != but)
+
+
 def again(fresh: Run, earlier: Run, task: str) -> Run:
     """The record of an earlier run in which one task waits to be run once more, and nothing else does."""
+    together = [name for name, record in fresh.tasks.items() if record.group == fresh.tasks[task].group]
+    if len(together) > 1:
+        raise click.UsageError(f"`{task}` runs together with {_listed(together, task)}: a group is only run as a whole")
     tasks = {name: earlier.tasks.get(name, record) for name, record in fresh.tasks.items()}
     others = {name: record for name, record in tasks.items() if name != task}
     missing = [name for name in fresh.upstream[task] if tasks[name].state is not State.COMPLETED]

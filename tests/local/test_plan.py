@@ -120,19 +120,3 @@ def test_what_needs_namespaces_is_named_with_its_line(more: str, line: int, mess
     assert one.place.line == line
     assert message in one.message
     assert "--engine podman" in one.help
-
-
-def test_groups_of_several_tasks_are_an_error() -> None:
-    text = """\
-workflow:
-  name: pair
-  groups:
-  - name: both
-    tasks:
-    - {name: a, image: x, command: ["true"], lead: true}
-    - {name: b, image: x, command: ["true"]}
-"""
-    [one] = [found for found in local(text).findings if found.code.id == "E804"]
-    assert one.place is not None
-    assert one.place.line == 4
-    assert "group `both` has 2 tasks" in one.message

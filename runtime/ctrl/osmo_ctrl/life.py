@@ -167,7 +167,10 @@ class Life:
             epoch=self._state.epoch,
             command=document.command,
             args=document.args,
-            environment=tuple(Variable(name=item.name, value=item.value) for item in document.environment),
+            environment=(
+                Variable(name="OSMO_ATTEMPT", value=str(self._settings.attempt)),
+                *(Variable(name=item.name, value=item.value) for item in document.environment),
+            ),
             exit_actions=verdicts.exit_actions(document),
             retry=verdicts.retry(document, self._settings.attempt),
             exec_timeout=document.timeouts.exec,
