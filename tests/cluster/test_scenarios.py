@@ -1,10 +1,13 @@
 """The table of scenarios by real pods: Jobs with their driver, and Argo where its controller runs."""
 
+import asyncio
 from typing import Any
 
 import pytest
 from cluster.drivers import Flow, compiled
-from cluster.kubernetes import BUSYBOX, Namespace, terminated
+from cluster.kubernetes import BUSYBOX, PYTHON, Namespace, terminated
+from runtime.s3 import S3
+from scenarios.corpus import SAID, WORKFLOWS, text_of
 from scenarios.scenarios import SCENARIOS, Scenario
 
 pytestmark = pytest.mark.cluster
@@ -27,3 +30,29 @@ def test_jobs_end_as_they_should(namespace: Namespace, scenario: Scenario) -> No
     exits = {task: terminated(pods[task][-1], task)["exitCode"] for task in scenario.exits}
     assert exits == scenario.exits, namespace.describe()
     assert {task: len(pods[task]) for task in scenario.attempts} == scenario.attempts
+
+
+@pytest.mark.parametrize("name", sorted(WORKFLOWS))
+def test_a_published_workflow_completes(namespace: Namespace, s3: S3, name: str) -> None:
+    here = f"s3://{s3.bucket}/{namespace.name}/trained"
+    asyncio.run(s3.store(namespace.name).create("trained/models/old.pth", b"weights"))
+    text = text_of(name, PYTHON, BUSYBOX).replace("s3://my_bucket/path", here)
+    run = Flow(namespace, "flow-1")
+    run.apply(compiled(text, PROFILE | {"data_access": {here: {"secret": "osmo-storage"}}}, run.id))
+    assert namespace.wait_for_job(run.driver, 240) == "Complete", f"{run.log()}\n{namespace.describe()}"
+    assert set(run.statuses().values()) == {"COMPLETED"}
+    logs = "".join(_log(namespace, task) for task in run.statuses())
+    for said in SAID.get(name, ()):
+        assert said in logs
+    if name == "torchrun_reschedule":
+        assert {task: len(namespace.pods(task.replace("_", "-"))) for task in run.statuses()} == {
+            "master": 3,
+            "worker_1": 1,
+        }
+
+
+def _log(namespace: Namespace, task: str) -> str:
+    label = task.replace("_", "-")
+    return "".join(
+        namespace.kubectl("logs", pod["metadata"]["name"], "-c", label, check=False) for pod in namespace.pods(label)
+    )
