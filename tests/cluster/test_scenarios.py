@@ -38,7 +38,7 @@ def test_a_published_workflow_completes(namespace: Namespace, s3: S3, name: str)
     asyncio.run(s3.store(namespace.name).create("trained/models/old.pth", b"weights"))
     text = text_of(name, PYTHON, BUSYBOX).replace("s3://my_bucket/path", here)
     run = Flow(namespace, "flow-1")
-    run.apply(compiled(text, PROFILE | {"data_access": {here: {"secret": "osmo-storage"}}}, run.id))
+    run.apply(compiled(text, PROFILE | {"data_access": {f"s3://{s3.bucket}": {"secret": "osmo-storage"}}}, run.id))
     assert namespace.wait_for_job(run.driver, 240) == "Complete", f"{run.log()}\n{namespace.describe()}"
     assert set(run.statuses().values()) == {"COMPLETED"}
     logs = "".join(_log(namespace, task) for task in run.statuses())
