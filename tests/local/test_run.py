@@ -214,14 +214,15 @@ def test_what_a_command_sees(desk: Desk) -> None:
 
 def test_credentials_reach_the_task_and_nothing_else(desk: Desk) -> None:
     task = '[sh, -c, "echo $KEY; cat /keys/token; ls /osmo"]\n    credentials: {wandb: {KEY: api_key}, hub: /keys}'
-    desk.write("wandb: {api_key: k3y}\nhub: {token: t0ken}\n", "secret.yaml")
+    desk.write("wandb: {api_key: wandb-k3y-1}\nhub: {token: hub-t0ken-1}\n", "secret.yaml")
     done = desk.run(
         HELLO.replace('[echo, "Hello from {{workflow_id}}"]', task), "--credentials", "secret.yaml", "--keep"
     )
     assert done.status == 0, done.err
-    assert "greet | k3y\n" in done.out
-    assert "greet | t0ken" in done.out
-    left = subprocess.run(["grep", "-rlE", "k3y|t0ken", ".osmoc"], cwd=desk.folder, capture_output=True, text=True)
+    assert "greet | wandb-k3y-1\n" in done.out
+    assert "greet | hub-t0ken-1" in done.out
+    grep = ["grep", "-rlE", "wandb-k3y-1|hub-t0ken-1", ".osmoc"]
+    left = subprocess.run(grep, cwd=desk.folder, capture_output=True, text=True)
     assert left.stdout.splitlines() == [".osmoc/runs/hello-1/tasks/greet/0/log"]
     done = desk.run(HELLO.replace('[echo, "Hello from {{workflow_id}}"]', task))
     assert "OSMOC_CREDENTIAL_WANDB_API_KEY" in done.err or "OSMOC_CREDENTIAL_HUB" in done.err

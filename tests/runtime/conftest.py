@@ -1,11 +1,20 @@
 """Fixtures of the runtime's tests."""
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from runtime.s3 import S3, Proxy, new_bucket, serve
 
 from osmo_ctrl.storage import store as storage
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A short one: pods have sockets in it, and the path of a socket has at most 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="osmo-", ignore_cleanup_errors=True) as path:
+        yield Path(path)
 
 
 @pytest.fixture(scope="session")

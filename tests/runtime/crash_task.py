@@ -13,7 +13,6 @@ from osmo_ctrl.storage.store import Patience, Place, Store, open_store
 SECRET: Final = "data"
 NAME: Final = "work"
 DATASET: Final = "cats"
-SHORT: Final = {"exec": None, "queue": None, "barrier": 60, "grace": 2}
 
 
 @dataclass(frozen=True)
@@ -115,9 +114,9 @@ class Task:
             "outputs": outputs,
             "checkpoints": [checkpoint] if self.checkpoint else [],
             "exit_actions": list(self.actions),
-            "timeouts": {**SHORT, "upload": self.leave, **patience},
+            "timeouts": {"upload": self.leave, **patience},
         }
-        return document(None, "/bin/sh", "-c", self.script) | wanted | changes
+        return document(None, "/bin/sh", "-c", self.script, **(wanted | changes))
 
     def pod(self, site: Site, root: Path, attempt: int = 0, **changes: Any) -> Pod:
         """Of one attempt; its folders are below `root`."""

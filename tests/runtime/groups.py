@@ -73,9 +73,8 @@ class Group:
             "port": self.port,
         }
         changes = {**self.changes.get("*", {}), **self.changes.get(name, {})}
-        own = document(self.storage, *self.tasks[name], task=name, lead=name == self.lead, group=group)
-        own["timeouts"] = {**own["timeouts"], **changes.pop("timeouts", {})}
-        return {**own, **changes}
+        place = {"task": name, "lead": name == self.lead, "group": group}
+        return document(self.storage, *self.tasks[name], **place, **changes)
 
     def wait(self, seconds: float = 40.0) -> dict[str, int]:
         """The exit codes of all; the lead's last."""

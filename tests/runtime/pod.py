@@ -51,11 +51,12 @@ _SEED: Final[dict[str, Any]] = {
 }  # fmt: skip
 
 
-def document(storage: Path | None, *command: str, **changes: Any) -> dict[str, Any]:
-    """A task document: one task that runs a command, and keeps its output below a folder."""
+def document(storage: Path | None, /, *command: str, **changes: Any) -> dict[str, Any]:
+    """A task document: one task that runs a command, and keeps its output below a folder. Other timeouts stay."""
     place = {"endpoint": "", "region": "", "secret": "", "claim": "", "publish_on_failure": True}
     kept = None if storage is None else {"url": f"file://{storage}", **place}
-    return {**_SEED, "command": list(command), "storage": kept, **changes}
+    timeouts = {**_SEED["timeouts"], **changes.pop("timeouts", {})}
+    return {**_SEED, "command": list(command), "storage": kept, **changes, "timeouts": timeouts}
 
 
 @dataclass(kw_only=True)

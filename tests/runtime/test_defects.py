@@ -257,7 +257,7 @@ def test_download_and_upload_cannot_be_seen(wire: Wire, cloud: Site, make: Make)
         gate.over.set()
     assert pod.wait() == 0
     [manifest] = asyncio.run(read_manifests(cloud))
-    assert [phase.name for phase in manifest.phases] == ["download", "run", "upload"]
+    assert [phase.name for phase in manifest.phases] == ["download", "barrier", "run", "upload"]
     assert "input 0: 2 files" in pod.output("ctrl.out")
 
 
