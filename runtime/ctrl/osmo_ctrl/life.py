@@ -238,10 +238,11 @@ class Life:
 
     async def _end_before_start(self) -> None:
         self._say("the group has ended before the command was started")
-        if not await self._work.has_completed():
+        has_completed = await self._work.has_completed()
+        if not has_completed:
             self._keeper.change(last_word=self._part.imposed())
         await self._quietly(self._work.commit("terminated", None, self._state.began))
-        await self._part.leave(End(outcome="terminated", code=0, exit=0), published=False)
+        await self._part.leave(End(outcome="terminated", code=0, exit=0), published=has_completed)
 
     async def _quietly(self, step: Awaitable[None]) -> None:
         """For what is kept after the end is known: it changes nothing if it fails, but it is said."""

@@ -21,8 +21,9 @@ from osmo_ctrl.storage.store import StorageError
 _TICK: Final = 0.1
 _INTERRUPTED: Final = 241
 _MOST_COMPLAINTS: Final = 100
-# How often the storage is asked for what a task has published that is away.
+# How often the storage is asked for what tasks have published that are away: at the end, and before.
 _LOOK: Final = 5.0
+_EARLY_LOOK: Final = 60.0
 # What the storage gets to take the verdict before the tasks hear it. It is for those who come later.
 _ARCHIVING: Final = 15.0
 # What the others get to hear that the lead goes, when it cannot wait for them.
@@ -154,11 +155,16 @@ class Leading:
 
     async def _look(self) -> None:
         while True:
-            await asyncio.sleep(min(_LOOK, self._rules.absence / 4))
             for task in coordinator.awaited(self._rules, self.state):
                 with contextlib.suppress(StorageError):  # the next look may find more
-                    if await self._archive.has_published(task):
+                    if await self._archive.has_published(task) and task in coordinator.awaited(self._rules, self.state):
                         self._become(coordinator.publish(self._rules, self.state, task, self._clock()))
+            with self._listening() as changed, contextlib.suppress(TimeoutError):
+                has_ended = self.state.verdict is not None
+                async with asyncio.timeout(min(_LOOK if has_ended else _EARLY_LOOK, self._rules.absence / 4)):
+                    while has_ended or self.state.verdict is None:
+                        await changed.wait()
+                        changed.clear()
 
     def _hear(self, task: str, report: Report) -> None:
         self._become(coordinator.hear(self._rules, self.state, task, report, self._clock()))
@@ -221,8 +227,11 @@ class LeadMembership(Membership):
         return Failure(code=verdict.code, exit=verdict.exit, reason=verdict.reason, is_final=True)
 
     def overtaken(self, ended: Ended) -> tuple[Ended, Failure | None]:
-        """Its own end made the group's, unless it was stopped."""
-        return super().overtaken(ended) if ended.cause == "stopped" else (ended, None)
+        """If its own end came too late to make the group's, it ends with what the group ends with."""
+        failure = self.imposed()
+        if failure is None or self.end_stands or ended.cause == "terminated":
+            return ended, None
+        return ended.model_copy(update={"outcome": "failed", "exit": failure.exit}), failure
 
     async def others(self, outcome: Outcome) -> None:
         with contextlib.suppress(TimeoutError):
