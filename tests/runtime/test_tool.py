@@ -102,6 +102,9 @@ class Client:
     def ask(self, operation: str, target: str) -> "Client":
         return self.say(kind="request", version=1, operation=operation, target=target)
 
+    def barrier(self, name: str, **more: Any) -> "Client":
+        return self.say(**{"kind": "barrier", "version": 1, "id": uuid4().hex, "name": name, **more})
+
     def file(self, file: Path, *descriptors: int, number: int = 0, **changes: Any) -> "Client":
         status = file.stat()
         seen = {"size": status.st_size, "modified": status.st_mtime_ns, "mode": status.st_mode}
@@ -590,12 +593,60 @@ def test_whoever_vanishes_leaves_nothing_behind(moment: str, waiting: Task, plac
 
 
 def test_too_many_connections_are_turned_away(waiting: Task, place: Path) -> None:
-    clients = [waiting.connect() for _ in range(32)]
+    clients = [waiting.connect() for _ in range(96)]
     last = waiting.connect()
     assert last.result() == "osmo-ctrl has too many requests of this task; ask again later"
     for client in clients:
         client.connection.close()
     until(lambda: waiting.osmo("data", "list", f"file://{place}").returncode == 0)
+
+
+def test_too_many_requests_are_refused(waiting: Task, place: Path) -> None:
+    clients = [waiting.connect().ask("data_upload", f"file://{place}") for _ in range(32)]
+    until(lambda: waiting.osmo("data", "list", f"file://{place}").returncode == 1)
+    refused = waiting.osmo("data", "list", f"file://{place}")
+    assert refused.stderr == "osmo: osmo-ctrl has too many requests of this task; ask again later\n"
+    for client in clients:
+        client.connection.close()
+    until(lambda: waiting.osmo("data", "list", f"file://{place}").returncode == 0)
+
+
+def test_calls_at_a_barrier_are_many_and_hinder_no_request(waiting: Task, place: Path) -> None:
+    calls = [waiting.connect().barrier("x", count=65) for _ in range(64)]
+    time.sleep(0.3)
+    assert waiting.connect().barrier("x", count=65).result() == "64 calls of `osmo barrier` wait in this task already"
+    assert waiting.osmo("data", "list", f"file://{place}").returncode == 0
+    calls.pop().connection.close()
+    until(lambda: waiting.osmo("barrier", "y", "--count", "1").returncode == 0)
+    assert waiting.osmo("barrier", "x", "--count", "2", "--timeout", "0.2").returncode == 3
+    for call in calls:
+        call.connection.close()
+    assert waiting.osmo("barrier", "x", "--count", "1").returncode == 0
+
+
+def test_an_open_barrier_is_told_before_the_last_word(waiting: Task) -> None:
+    first = waiting.connect().barrier("x", count=2)
+    assert waiting.connect().barrier("x", count=2).result() == "-"
+    assert (first.hear(), first.hear()) == ({"kind": "open"}, {"kind": "result", "status": 0, "error": ""})
+    first.connection.close()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": ""},
+        {"name": "x" * 101},
+        {"name": "a\nb"},
+        {"name": "x\n"},
+        {"name": "a\u0085"},
+        {"count": 0},
+        {"count": 100_001},
+        {"id": "../x"},
+        {"id": "g" * 32},
+    ],
+)
+def test_what_is_no_barrier_is_refused(changes: dict[str, Any], waiting: Task) -> None:
+    assert "this is no message of the tool" in waiting.connect().barrier(**{"name": "x", **changes}).result()
 
 
 @asynchronous

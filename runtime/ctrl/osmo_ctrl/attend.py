@@ -69,8 +69,9 @@ async def _attend(settings: Settings) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
     keeper = Keeper(settings.state)
     agent = Agent(settings.control_socket, keeper.state.key, keeper.state.epoch > 0, lambda key: keeper.change(key=key))
-    tool = ToolSocket(settings.tool_socket, lambda: _open_desk(settings, keeper))
-    attending = asyncio.create_task(_guarded(_serve(settings, agent, keeper), agent))
+    joined: asyncio.Future[Part] = asyncio.get_running_loop().create_future()
+    tool = ToolSocket(settings.tool_socket, lambda: _open_desk(settings, keeper, joined))
+    attending = asyncio.create_task(_guarded(_serve(settings, agent, keeper, joined), agent))
     try:
         await _until(told_to_end, attending, agent)
     finally:
@@ -80,10 +81,10 @@ async def _attend(settings: Settings) -> None:
         await agent.close()
 
 
-def _open_desk(settings: Settings, keeper: Keeper) -> "Desk":
+def _open_desk(settings: Settings, keeper: Keeper, joined: "asyncio.Future[Part]") -> "Desk":
     from osmo_ctrl.tool.desk import Desk
 
-    return Desk(read_document(settings), settings, lambda: keeper.state.phase == "done")
+    return Desk(read_document(settings), settings, joined, lambda: keeper.state.phase == "done")
 
 
 async def _until(told_to_end: asyncio.Event, attending: "asyncio.Task[None]", agent: Agent) -> None:
@@ -116,7 +117,7 @@ def _return_memory() -> None:
         ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, 128 * 1024)
 
 
-async def _serve(settings: Settings, agent: Agent, keeper: Keeper) -> None:
+async def _serve(settings: Settings, agent: Agent, keeper: Keeper, joined: "asyncio.Future[Part]") -> None:
     from osmo_ctrl.attempts import Attempt
     from osmo_ctrl.group.archive import Archive
     from osmo_ctrl.life import Life
@@ -138,6 +139,7 @@ async def _serve(settings: Settings, agent: Agent, keeper: Keeper) -> None:
     archive = Archive(stores.storage_to_read(), attempt, document.group.name)
     work = Work(document, settings, stores, archive, reporter, keeper)
     async with _part(document, settings, keeper, archive, reporter) as part:
+        joined.set_result(part)
         await Life(document, settings, agent, work, part, keeper, reporter).live()
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict
 
+from osmo_ctrl.group.calls import opening
 from osmo_ctrl.group.messages import Call, End, Epoch, Order, Phase, Report, Verdict
 
 BARRIER_CODE, BARRIER_EXIT = 2024, 242
@@ -169,7 +170,8 @@ def order(rules: Rules, state: State, task: str) -> Order:
     if known.phase == "done":
         return Order(do="go", verdict=state.verdict, **more)
     if state.verdict is not None:
-        return Order(do="end", verdict=state.verdict, end_stands=known.settled, **more)
+        stands = known.settled or (known.end is not None and state.verdict.task == task)
+        return Order(do="end", verdict=state.verdict, end_stands=stands, **more)
     if known.left:
         return Order(do="leave", **more)
     return Order(do="run" if state.open else "wait", **more)
@@ -184,11 +186,12 @@ def is_finished(rules: Rules, state: State, now: float) -> bool:
 
 
 def awaited(rules: Rules, state: State) -> tuple[str, ...]:
-    """Tasks that are away, and whose publication the storage may know of."""
-    if state.verdict is None or not state.verdict.completed:
-        return ()
-    away = (task for task in rules.others if task in rules.publishing and not state.tasks[task].here)
-    return tuple(task for task in away if not state.tasks[task].published)
+    """Tasks that are away, and that the storage may know to be complete."""
+    away = (task for task in rules.others if not state.tasks[task].here and not state.tasks[task].published)
+    if state.verdict is None:
+        # An earlier pod of the lead may have let it go.
+        return tuple(task for task in away if state.tasks[task].attempt < 0)
+    return tuple(task for task in away if task in rules.publishing) if state.verdict.completed else ()
 
 
 def result(rules: Rules, state: State) -> Verdict:
@@ -325,14 +328,12 @@ def _decide_absence(rules: Rules, state: State, now: float) -> State:
 
 def _open_calls(rules: Rules, state: State, now: float) -> State:
     """`osmo barrier`: calls of one name wait until as many are there as the largest count says."""
-    waiting: dict[str, list[Call]] = {}
-    for item in state.tasks.values():
-        for call in item.calls:
-            if call.id not in state.opened:
-                waiting.setdefault(call.name, []).append(call)
-    opened = [call.id for calls in waiting.values() if len(calls) >= max(c.count for c in calls) for call in calls]
+    running = [item for item in state.tasks.values() if item.here and item.phase == "running"]
+    calls = [call for item in running if item.epoch == state.epoch for call in item.calls]
+    opened = opening(call for call in calls if not call.absent and call.id not in state.opened)
+    # Of a task that is away too: it has not heard yet that its call is open.
     present = {call.id for item in state.tasks.values() for call in item.calls}
-    kept = tuple(sorted((set(state.opened) | set(opened)) & present))
+    kept = tuple(sorted({*state.opened, *(call.id for call in opened)} & present))
     return _with(state, opened=kept) if kept != state.opened else state
 
 

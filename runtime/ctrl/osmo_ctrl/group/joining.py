@@ -61,13 +61,14 @@ class _Place:
         return Identity(document.workflow_id, self.settings.run, document.group.name, key)
 
     def talk(self) -> Talk:
-        """What an earlier life has said still holds, but for calls of `osmo barrier`, which are gone with it."""
+        """What an earlier life has said still holds, but for calls of `osmo barrier`, which have to come back."""
         said = self.keeper.state.report or Report(
             attempt=self.settings.attempt,
             pod=self.settings.pod,
             may_return=verdicts.may_return(self.document, self.settings.attempt),
         )
-        return Talk(said.model_copy(update={"calls": ()}), lambda report: self.keeper.change(report=report))
+        calls = tuple(call.model_copy(update={"absent": True}) for call in said.calls)
+        return Talk(said.model_copy(update={"calls": calls}), lambda report: self.keeper.change(report=report))
 
 
 @contextlib.asynccontextmanager

@@ -62,6 +62,10 @@ class Call(Message):
     id: str
     name: str
     count: int
+    absent: bool = Field(
+        False,
+        description="Its process was not heard of since osmo-ctrl was restarted. It opens nothing, but may be opened.",
+    )
 
 
 class Verdict(Message):

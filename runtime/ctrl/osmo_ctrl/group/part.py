@@ -3,9 +3,11 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Final, Protocol
 
 from osmo_ctrl import verdicts
+from osmo_ctrl.group.calls import MOST_CALLS, opening
 from osmo_ctrl.group.member import Deed, react
 from osmo_ctrl.group.messages import NOWHERE, Call, End, Order, Report, Verdict
 from osmo_ctrl.messages import Ended, Failure, Outcome
@@ -48,6 +50,9 @@ class Part(Protocol):
     async def leave(self, end: End, *, published: bool) -> None:
         """Done; returns when that is known to all who must know."""
 
+    def call(self, call: Call) -> AbstractAsyncContextManager[None]:
+        """`osmo barrier`: enters when as many calls of this name as are wanted wait in the group."""
+
 
 class GroupFailedError(Exception):
     """The lead's own success does not count: another task has not published what it must."""
@@ -59,6 +64,9 @@ class GroupFailedError(Exception):
 
 class Alone:
     """The part of a task that has its group for itself."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, tuple[Call, asyncio.Event]] = {}
 
     def hear_end(self, verdict: Verdict) -> None:
         pass
@@ -89,6 +97,23 @@ class Alone:
 
     async def leave(self, end: End, *, published: bool) -> None:
         pass
+
+    @contextlib.asynccontextmanager
+    async def call(self, call: Call) -> AsyncIterator[None]:
+        opened = asyncio.Event()
+        self._waiting[call.id] = call, opened
+        try:
+            self._open_calls()
+            await opened.wait()
+            yield
+        finally:
+            if self._waiting.pop(call.id, None):
+                self._open_calls()
+
+    def _open_calls(self) -> None:
+        for call in opening(call for call, _ in self._waiting.values()):
+            _, opened = self._waiting.pop(call.id)
+            opened.set()
 
 
 class Talk:
@@ -151,7 +176,6 @@ class Membership:
     def __init__(self, talk: Talk, *, has_barrier: bool) -> None:
         self._talk = talk
         self._has_barrier = has_barrier
-        self._calls = 0
 
     @property
     def verdict(self) -> Verdict | None:
@@ -171,7 +195,7 @@ class Membership:
 
     async def start(self) -> None:
         is_first = self._talk.report.phase == "preparing"
-        self._talk.tell(phase="ready", end=None)
+        self._talk.tell(phase="ready", end=None, calls=())
         if self._has_barrier or not is_first:
             await self._talk.until(lambda: self._talk.deed in (Deed.START, Deed.EXIT))
             if self._talk.deed is Deed.EXIT:
@@ -223,14 +247,15 @@ class Membership:
                 await self._talk.until(lambda: self._talk.deed is Deed.EXIT)
 
     @contextlib.asynccontextmanager
-    async def call(self, name: str, count: int) -> AsyncIterator[None]:
-        """`osmo barrier`: enters when as many calls of this name as are wanted wait in the group."""
-        self._calls += 1
-        report = self._talk.report
-        call = Call(id=f"{report.pod}-{self._calls}", name=name, count=count)
-        self._talk.tell(calls=(*report.calls, call))
+    async def call(self, call: Call) -> AsyncIterator[None]:
+        """Where a restart of osmo-ctrl has cut it off the call goes on: it may have been opened meanwhile."""
+        others = sorted(self._calls_but(call), key=lambda item: item.absent)
+        self._talk.tell(calls=(*others[: MOST_CALLS - 1], call))
         try:
             await self._talk.until(lambda: self._talk.order is not None and call.id in self._talk.order.opened)
             yield
         finally:
-            self._talk.tell(calls=tuple(item for item in self._talk.report.calls if item != call))
+            self._talk.tell(calls=self._calls_but(call))
+
+    def _calls_but(self, call: Call) -> tuple[Call, ...]:
+        return tuple(item for item in self._talk.report.calls if item.id != call.id)

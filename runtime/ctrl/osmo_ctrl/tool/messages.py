@@ -24,6 +24,22 @@ class Request(Message):
     target: str
 
 
+class Barrier(Message):
+    """The first word of `osmo barrier`. A connection that is lost may be followed by another one with the same id."""
+
+    kind: Literal["barrier"] = "barrier"
+    version: int
+    id: str = Field(pattern="^[0-9a-f]{32}$")
+    name: str = Field(min_length=1, max_length=100, pattern=r"^\P{Cc}*$")
+    count: int | None = Field(None, ge=1, le=100_000, description="By itself as many as the group has tasks.")
+
+
+class Open(Message):
+    """The barrier is open. That is sure, whether the result is heard or not."""
+
+    kind: Literal["open"] = "open"
+
+
 class File(Message):
     """To be stored, or to be written; the descriptor comes with the first byte of the line that says it is open."""
 
@@ -70,7 +86,7 @@ class Result(Message):
     error: str = ""
 
 
-FromTool = Annotated[Request | File | End | Opened, Field(discriminator="kind")]
-ToTool = File | Done | Text | ProgressLine | Result
+FromTool = Annotated[Request | Barrier | File | End | Opened, Field(discriminator="kind")]
+ToTool = File | Open | Done | Text | ProgressLine | Result
 
 FROM_TOOL: Final[TypeAdapter[FromTool]] = TypeAdapter(FromTool)

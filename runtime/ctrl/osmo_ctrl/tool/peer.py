@@ -77,6 +77,10 @@ class Peer:
         """Waits while the tool is slow. Lines are sent whole, whoever is cancelled meanwhile."""
         await self._unsent.put(message.model_dump_json().encode())
 
+    async def sent(self) -> None:
+        """Returns when all that was said is on its way, or never will be."""
+        await self._unsent.join()
+
     def mention(self, text: str) -> None:
         """A line of progress, unless more important ones wait already."""
         with contextlib.suppress(asyncio.QueueFull):

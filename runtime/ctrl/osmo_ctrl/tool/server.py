@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from osmo_ctrl.tool.desk import Desk
 
-_MOST: Final = 32  # connections
+_MOST: Final = 96  # connections; the desk bounds what they ask for
 _PAUSE: Final = 0.2
 _BUSY: Final = b'{"kind":"result","status":1,"error":"osmo-ctrl has too many requests of this task; ask again later"}\n'
 

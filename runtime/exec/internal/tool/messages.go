@@ -14,6 +14,9 @@ import "osmo.dev/exec/internal/protocol"
 //	tool  end, after the last file           ctrl  done, when it is written
 //	ctrl  result                             ctrl  result
 //
+// At a barrier the tool says `barrier` instead of a request, and nothing more; osmo-ctrl says `open` and `result`. It
+// may take hours. A connection that is lost before `open` may be followed by another one with the same id.
+//
 // osmo-ctrl may say `text`, `progress` and `result` at any time; `result` is the last word. Where it is not 0, the
 // tool removes files of a download that are not done. If the connection ends before, the request has failed, and
 // osmo-ctrl gives it up.
@@ -25,6 +28,15 @@ type (
 		Version   int    `json:"version"`
 		Operation string `json:"operation"`
 		Target    string `json:"target"`
+	}
+
+	// barrierCall opens a connection too. Without a count it is the number of tasks in the group.
+	barrierCall struct {
+		Kind    string `json:"kind"`
+		Version int    `json:"version"`
+		ID      string `json:"id"` // 32 hex digits.
+		Name    string `json:"name"`
+		Count   *int   `json:"count"`
 	}
 
 	// file is one to read or to write. Its path is relative to the target or to the user's directory.
@@ -42,8 +54,8 @@ type (
 		Kind string `json:"kind"`
 	}
 
-	// answer is what osmo-ctrl says: of kind file, done (of a file), text (a line for standard output), progress
-	// (a line for standard error) or result (0, or 1 and an error).
+	// answer is what osmo-ctrl says: of kind file, done (of a file), open (a barrier), text (a line for standard
+	// output), progress (a line for standard error) or result (0, or 1 and an error).
 	answer struct {
 		file
 		Text   string `json:"text"`
@@ -63,6 +75,8 @@ const (
 
 const (
 	kindRequest  = "request"
+	kindBarrier  = "barrier"
+	kindOpen     = "open"
 	kindFile     = "file"
 	kindEnd      = "end"
 	kindOpened   = "opened"

@@ -1,4 +1,5 @@
-// Package tool is `osmo`, for use inside of a task. It asks osmo-ctrl to move data; see messages.go.
+// Package tool is `osmo`, for use inside of a task. It asks osmo-ctrl to move data, or waits for other tasks; see
+// messages.go.
 package tool
 
 import (
@@ -18,15 +19,20 @@ const usage = `usage: osmo version
        osmo dataset upload NAME[:TAG] SOURCE...
        osmo dataset download NAME[:VERSION] DIRECTORY
        osmo dataset info NAME[:VERSION]
+       osmo barrier [NAME] [--count N] [--timeout DURATION]
 
-A SOURCE keeps its own name; with a slash at its end only what is in it is taken.
+A SOURCE keeps its own name; with a slash at its end only what is in it is taken. More about a barrier: osmo barrier --help
 `
 
 // Exit statuses.
 const (
-	statusFailed = 1
-	statusUsage  = 2
+	statusFailed  = 1
+	statusUsage   = 2
+	statusTimeout = 3
 )
+
+// errLost is of a connection that ended before the last word.
+var errLost = errors.New("osmo-ctrl said no last word")
 
 // Tool is one call of `osmo`.
 type Tool struct {
@@ -43,7 +49,7 @@ type order struct {
 	directory string   // To download to.
 }
 
-// Run gives the exit status: 0, 1 if it failed, 2 for wrong usage.
+// Run gives the exit status: 0, 1 if it failed, 2 for wrong usage, 3 if a barrier was not open in time.
 func (tool *Tool) Run(arguments []string) int {
 	switch first := strings.Join(arguments[:min(1, len(arguments))], ""); first {
 	case "version", "--version":
@@ -52,6 +58,8 @@ func (tool *Tool) Run(arguments []string) int {
 	case "help", "--help", "-h":
 		fmt.Fprint(tool.Stdout, usage)
 		return 0
+	case "barrier":
+		return tool.runBarrier(arguments[1:])
 	}
 	order, understood := parse(arguments)
 	if !understood {
@@ -123,7 +131,7 @@ func (tool *Tool) listen(socket *protocol.Socket, handle func(answer) error) err
 	for {
 		said, err := readAnswer(socket)
 		if err != nil {
-			return fmt.Errorf("osmo-ctrl said no last word: %w", err)
+			return fmt.Errorf("%w: %w", errLost, err)
 		}
 		switch {
 		case said.Kind == kindText:
