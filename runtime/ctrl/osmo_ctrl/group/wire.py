@@ -64,12 +64,14 @@ class Connection:
         """The coordinator's side: the name of the task that has proved itself. Raises: RefusedError, OSError."""
         nonce = secrets.token_hex(32)
         await self._write(Challenge(version=VERSION, nonce=nonce))
-        join = await self._greeting(Join)
+        join = await self._next(Join, _PATIENCE)
         nonces = (nonce, join.nonce)
         said = (identity.workflow_id, identity.run, identity.group)
-        if (join.workflow_id, join.run, join.group) != said or join.version != VERSION:
+        if join.version != VERSION:
+            raise RefusedError(f"it speaks version {join.version}")
+        if (join.workflow_id, join.run, join.group) != said:
             raise RefusedError("it is of another group")
-        if not hmac.compare_digest(join.proof, _proof(identity, "join", *nonces, *said, join.task)):
+        if not _is_same(join.proof, _proof(identity, "join", *nonces, *said, join.task)):
             raise RefusedError("it does not have the key")
         proof = _proof(identity, "accept", *nonces, *said, str(attempt), pod)
         await self._write(Accept(attempt=attempt, pod=pod, proof=proof))
@@ -78,7 +80,7 @@ class Connection:
 
     async def join(self, identity: Identity, task: str) -> tuple[int, str]:
         """The task's side: attempt and pod of the lead. Raises: RefusedError, OSError."""
-        challenge = await self._greeting(Challenge)
+        challenge = await self._next(Challenge, _PATIENCE)
         if challenge.version != VERSION:
             raise RefusedError(f"it speaks version {challenge.version}")
         nonces = (challenge.nonce, secrets.token_hex(32))
@@ -90,9 +92,9 @@ class Connection:
                 version=VERSION, workflow_id=workflow_id, run=run, group=group, task=task, nonce=nonces[1], proof=proof
             )
         )
-        accept = await self._greeting(Accept)
+        accept = await self._next(Accept, _PATIENCE)
         expected = _proof(identity, "accept", *nonces, *said, str(accept.attempt), accept.pod)
-        if not hmac.compare_digest(accept.proof, expected):
+        if not _is_same(accept.proof, expected):
             raise RefusedError("it does not have the key")
         self._seal_with(identity, nonces, ("report", "order"))
         return accept.attempt, accept.pod
@@ -106,10 +108,10 @@ class Connection:
 
     async def read(self, model: type[Word]) -> Word:
         """The next word. Raises: RefusedError, OSError (TimeoutError is one) when there is none for too long."""
-        sealed = await self._greeting(Sealed, SILENCE)
+        sealed = await self._next(Sealed, SILENCE)
         self._heard += 1
         seal = _mac(self._key, self._directions[1], str(self._heard), sealed.body)
-        if sealed.sequence != self._heard or not hmac.compare_digest(sealed.seal, seal):
+        if sealed.sequence != self._heard or not _is_same(sealed.seal, seal):
             raise RefusedError("its seal is not right")
         try:
             return model.model_validate_json(sealed.body)
@@ -130,7 +132,7 @@ class Connection:
         async with asyncio.timeout(SILENCE):
             await self._writer.drain()
 
-    async def _greeting(self, kind: type["Spoken"], patience: float = _PATIENCE) -> "Spoken":
+    async def _next(self, kind: type["Spoken"], patience: float) -> "Spoken":
         try:
             async with asyncio.timeout(patience):
                 line = await self._reader.readuntil(b"\n")
@@ -153,6 +155,10 @@ def _proof(identity: Identity, *words: str) -> str:
 
 def _mac(key: bytes, *words: str) -> str:
     return hmac.new(key, _joined(*words), "sha256").hexdigest()
+
+
+def _is_same(said: str, right: str) -> bool:
+    return hmac.compare_digest(said.encode(), right.encode())  # of text it takes nothing but ASCII
 
 
 def _joined(*words: str) -> bytes:
