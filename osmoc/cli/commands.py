@@ -11,6 +11,7 @@ from osmoc import __version__
 _COMMANDS: Final = {
     "check": "Validate workflows and print what is wrong with them.",
     "compile": "Write the manifests of a workflow.",
+    "plan": "Say what a workflow will take of a cluster.",
     "run": "Run a workflow on this machine, without a cluster.",
     "status": "Print the state of runs on this machine.",
     "logs": "Print what the tasks of a run wrote.",
