@@ -61,6 +61,19 @@ def test_a_failure_ends_what_waits_for_it_and_nothing_else() -> None:
     assert world.jobs["flow-1-c"].suspended and world.jobs["flow-1-d"].suspended
 
 
+def test_whoever_cancels_the_run_ends_all_that_has_not_ended() -> None:
+    world = started(World(CHAIN))
+    world.end("a")
+    world.settle()
+    world.run("b")
+    world.canceled = "by somebody"
+    world.settle()
+    assert world.statuses() == {"a": "COMPLETED", "b": "FAILED_CANCELED", "c": "FAILED_CANCELED"}
+    assert world.reason("b") == "by somebody"
+    assert world.jobs["flow-1-b"].suspended and "flow-1-c" not in world.started
+    assert world.finished is Status.FAILED_CANCELED
+
+
 def test_a_join_waits_for_all() -> None:
     world = started(World(plan({"a": [], "b": [], "c": ["a", "b"]})))
     world.end("a")

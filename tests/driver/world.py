@@ -46,6 +46,7 @@ class World:
     pods: dict[str, tuple[PodSeen, ...]] = field(default_factory=dict)
     recorded: State | None = None
     refused: dict[str, Refusal] = field(default_factory=dict)
+    canceled: str = ""
     finished: Status | None = None
     started: list[str] = field(default_factory=list)
 
@@ -56,7 +57,7 @@ class World:
     def seen(self) -> Seen:
         return Seen(
             run=RUN, since=BEGAN, jobs=dict(self.jobs), pods=dict(self.pods), recorded=self.recorded,
-            refused=dict(self.refused),
+            refused=dict(self.refused), canceled=self.canceled,
         )  # fmt: skip
 
     def decide(self) -> list[Action]:

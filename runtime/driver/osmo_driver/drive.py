@@ -30,7 +30,7 @@ class Driver:
 
     def __init__(
         self, plan: Plan, cluster: Cluster, store: Store, keeper: Keeper, lease: Lease, say: Say,
-        run: str, since: datetime,
+        name: str, run: str, since: datetime,
     ) -> None:  # fmt: skip
         self._plan = plan
         self._cluster = cluster
@@ -38,6 +38,7 @@ class Driver:
         self._keeper = keeper
         self._lease = lease
         self._say = say
+        self._name = name
         self._run = run
         self._since = since
         self._recorded: State | None = None
@@ -52,6 +53,7 @@ class Driver:
 
     def step(self) -> Stepped:
         start = time.monotonic()
+        own = self._store.jobs.get(self._name)
         seen = Seen(
             run=self._run,
             since=self._since,
@@ -59,6 +61,7 @@ class Driver:
             pods=self._store.pods_by_job(),
             recorded=self._recorded,
             refused=self._refused,
+            canceled=own.canceled if own else "",
         )
         rest = LONGEST_REST
         for action in decide(seen, self._plan, now()):

@@ -1,4 +1,4 @@
-"""Why a group ends. The first reason counts: what its lead did, then what others did, then what the cluster did."""
+"""Why a group ends. The first reason counts: what its lead did, then what people did, then what the cluster did."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -37,6 +37,7 @@ def end_of_group(view: View, upstream: dict[str, GroupState]) -> End | None:
         return End(known.status, known.reason, known.ended or view.now, by_lead=by_lead)
     return (
         _end_by_lead(view)
+        or _end_by_cancel(view)
         or _end_by_upstream(view, upstream)
         or _end_by_others(view)
         or _end_by_refusal(view)
@@ -64,6 +65,10 @@ def _end_by_lead(view: View) -> End | None:
         return None
     end = end_of_job(view, task, job)
     return End(end.status, view.named(task, end.reason), job.end.at, task, end.exit, by_lead=True)
+
+
+def _end_by_cancel(view: View) -> End | None:
+    return End(Status.FAILED_CANCELED, view.seen.canceled, view.now) if view.seen.canceled else None
 
 
 def _end_by_upstream(view: View, upstream: dict[str, GroupState]) -> End | None:

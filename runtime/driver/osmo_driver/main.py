@@ -70,8 +70,10 @@ def _drive(document: DriverPlan, cluster: Cluster, name: str, holder: str) -> St
     Watcher(cluster, PODS, cluster.path("v1", PODS), selector, read_pod, news).start()
     duty: Duty
     if document.mode == "jobs":
-        Watcher(cluster, JOBS, cluster.path("batch/v1", JOBS), selector, read_job, news).start()
-        duty = Driver(plan, cluster, store, Keeper(cluster, f"{name}-state", say), lease, say, run, since)
+        # With the driver's own: whoever cancels the run says so there.
+        every = f"osmo.workflow_id={plan.workflow_id}"
+        Watcher(cluster, JOBS, cluster.path("batch/v1", JOBS), every, read_job, news).start()
+        duty = Driver(plan, cluster, store, Keeper(cluster, f"{name}-state", say), lease, say, name, run, since)
         kinds = frozenset({JOBS, PODS})
     else:
         duty = Observer(plan, cluster, store, lease, say, since)

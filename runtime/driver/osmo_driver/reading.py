@@ -9,6 +9,7 @@ from osmo_driver.seen import ContainerEnd, JobEnd, JobSeen, PodSeen, Waiting
 Object = Mapping[str, Any]
 
 _RUN = "osmo.run_id"
+_CANCELED = "osmo.canceled"
 _INIT = "osmo-init"
 _LONGEST = 500  # characters of a message; some are whole logs
 
@@ -26,6 +27,7 @@ def read_job(job: Object) -> JobSeen:
         run=annotations.get(_RUN, ""),
         started=_time(status.get("startTime")),
         end=_job_end(status),
+        canceled=_cut(meta.get("annotations", {}).get(_CANCELED)),
     )
 
 

@@ -19,6 +19,7 @@ class JobSeen:
     """`run` is what the pods' annotation says: the uid of the driver's Job that started it, empty before that.
 
     `parked` means that the Job controller, too, knows that it is suspended: before that its template cannot be changed.
+    `canceled` is what somebody wrote who wants the run to end.
     """
 
     name: str
@@ -30,6 +31,7 @@ class JobSeen:
     run: str = ""
     started: datetime | None = None
     end: JobEnd | None = None
+    canceled: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +95,10 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """`run` is the uid of the driver's Job, `since` when it began; pods are by Job, the oldest attempt first."""
+    """`run` is the uid of the driver's Job, `since` when it began; pods are by Job, the oldest attempt first.
+
+    `canceled` says who has ended the run, if anybody has.
+    """
 
     run: str
     since: datetime
@@ -101,3 +106,4 @@ class Seen:
     pods: Mapping[str, tuple[PodSeen, ...]] = field(default_factory=dict)
     recorded: State | None = None
     refused: Mapping[str, Refusal] = field(default_factory=dict)
+    canceled: str = ""
