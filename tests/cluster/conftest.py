@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
+from cluster.gate import Gate, serve
 from cluster.kubernetes import Namespace, kubectl
-from moto.server import ThreadedMotoServer
 from runtime.s3 import CREDENTIAL, S3, new_bucket
 
 from osmoc.cli.main import main
@@ -35,14 +35,20 @@ def node_address() -> str:
 
 
 @pytest.fixture(scope="session")
-def s3(node_address: str) -> Iterator[S3]:
+def storage(node_address: str) -> Iterator[tuple[int, Gate]]:
+    with serve() as serving:
+        yield serving
+
+
+@pytest.fixture(scope="session")
+def s3(storage: tuple[int, Gate]) -> S3:
     """A real S3 that pods reach."""
-    server = ThreadedMotoServer(ip_address="0.0.0.0", port=0, verbose=False)
-    server.start()
-    try:
-        yield new_bucket(server.get_host_and_port()[1])
-    finally:
-        server.stop()
+    return new_bucket(storage[0])
+
+
+@pytest.fixture
+def gate(storage: tuple[int, Gate]) -> Gate:
+    return storage[1]
 
 
 @pytest.fixture

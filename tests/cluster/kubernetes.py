@@ -48,6 +48,18 @@ class Namespace:
         found = json.loads(self.kubectl("get", "pods", "-l", f"osmo.task_name={task}", "-o", "json"))["items"]
         return sorted(found, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
 
+    def evict(self, pod: str, grace: int) -> None:
+        """As a node does that is drained: only so Kubernetes says that it was not the pod's own end."""
+        options = {"gracePeriodSeconds": grace}
+        body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod}, "deleteOptions": options}
+        path = f"/api/v1/namespaces/{self.name}/pods/{pod}/eviction"
+        kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(body))
+
+    def is_being_killed(self, pod: Mapping[str, Any]) -> bool:
+        """Its containers have got SIGTERM, or are about to."""
+        which = f"reason=Killing,involvedObject.uid={pod['metadata']['uid']}"
+        return bool(self.kubectl("get", "events", "--field-selector", which, "-o", "name"))
+
     def wait_for_job(self, name: str, seconds: float = LONGEST) -> str:
         """`Complete` or `Failed`."""
         ends: list[str] = []

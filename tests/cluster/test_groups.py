@@ -1,11 +1,14 @@
 """Groups of several tasks in real pods, when what they run on fails them."""
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
 from cluster.drivers import Flow, compiled
+from cluster.gate import Gate
 from cluster.kubernetes import BUSYBOX, Namespace, terminated, until
+from runtime.s3 import S3
 
 pytestmark = pytest.mark.cluster
 
@@ -105,6 +108,117 @@ def test_a_lead_that_is_out_of_memory_ends_its_group(run: Flow) -> None:
     [pod] = run.namespace.pods("lead")
     assert terminated(pod, "lead")["exitCode"] == 137
     until(lambda: terminated(run.namespace.pods("one")[0], "one"), 60, run.namespace.describe)
+
+
+# --- Before the command: in the download, and at the barrier, where the download of the other keeps it
+
+
+@pytest.mark.parametrize(
+    ("who", "is_strict", "retries", "lead", "one"),
+    [
+        ("lead", False, 0, "FAILED_BACKEND_ERROR", "COMPLETED"),
+        ("lead", False, 1, "COMPLETED", "COMPLETED"),
+        ("one", False, 0, "COMPLETED", "FAILED_BACKEND_ERROR"),
+        ("one", False, 1, "COMPLETED", "COMPLETED"),
+        ("one", True, 0, "FAILED_BACKEND_ERROR", "FAILED_BACKEND_ERROR"),
+        ("one", True, 1, "COMPLETED", "COMPLETED"),
+    ],
+    ids=["lead", "lead comes back", "other", "other comes back", "other, strict", "other comes back, strict"],
+)
+@pytest.mark.parametrize("phase", ["download", "barrier"])
+def test_a_pod_that_is_deleted_before_its_command(
+    run: Flow, s3: S3, gate: Gate, phase: str, who: str, is_strict: bool, retries: int, lead: str, one: str
+) -> None:
+    slow = who if phase == "download" else {"lead": "one", "one": "lead"}[who]
+    text, profile = _with_inputs(run, s3, '{"ignoreNonleadStatus": false}' if is_strict else "", retries)
+    with gate.holding("GET", run.namespace.name, f"/{slow}/data") as held:
+        start(run, text, profile)
+        until(lambda: held.came.is_set() and _has_joined(run), 90, run.namespace.describe)
+        assert "up" not in _logs(run, "lead") + _logs(run, "one")
+        [pod] = run.namespace.pods(who)
+        delete(run, who)
+        until(lambda: pod["metadata"]["uid"] not in _uids(run, who), 60, run.namespace.describe)
+    assert ended(run) == lead, run.log() + run.namespace.describe()
+    assert run.statuses() == {"lead": lead, "one": one}, run.log()
+    if lead == "COMPLETED":
+        assert _logs(run, "lead").count("up") == 1
+
+
+# --- After the command
+
+
+@pytest.mark.parametrize("who", ["lead", "one"])
+def test_a_pod_that_is_deleted_while_it_uploads_is_given_the_time(run: Flow, gate: Gate, who: str) -> None:
+    text, profile = _publishing()
+    with gate.holding("PUT", run.namespace.name, f"/{who}/attempts/") as held:
+        start(run, text, profile)
+        until(held.came.is_set, 90, run.namespace.describe)
+        [pod] = run.namespace.pods(who)
+        delete(run, who)
+        until(lambda: run.namespace.is_being_killed(pod), 30, run.namespace.describe)
+    assert ended(run) == "COMPLETED", run.log() + run.namespace.describe()
+    assert run.statuses() == {"lead": "COMPLETED", "one": "COMPLETED", "after": "COMPLETED"}
+
+
+@pytest.mark.parametrize(
+    ("who", "retries", "status", "reason"),
+    [
+        ("lead", 0, "FAILED_BACKEND_ERROR", "lead: EvictionByEvictionAPI"),
+        ("lead", 1, "FAILED", "lead: the group has ended, and the outputs of its lead were not uploaded"),
+        ("one", 0, "FAILED", "lead: one has not published its outputs"),
+        ("one", 1, "FAILED", "lead: one has not published its outputs"),
+    ],
+)
+def test_without_that_time_the_group_is_not_complete(
+    run: Flow, gate: Gate, who: str, retries: int, status: str, reason: str
+) -> None:
+    """The command is not run again, as the group has ended: the next pod has nothing to upload."""
+    text, profile = _publishing()
+    with gate.holding("PUT", run.namespace.name, f"/{who}/attempts/") as held:
+        start(run, text, profile | {"retries": {"infrastructure": retries}})
+        until(held.came.is_set, 90, run.namespace.describe)
+        [pod] = run.namespace.pods(who)
+        run.namespace.evict(pod["metadata"]["name"], grace=1)
+        assert ended(run) == status, run.log() + run.namespace.describe()
+    assert reason in run.state().reason
+    assert run.statuses()["after"] == "FAILED_UPSTREAM"
+    assert "up" not in _logs(run, who)
+
+
+def _with_inputs(run: Flow, s3: S3, head: str, retries: int) -> tuple[str, dict[str, Any]]:
+    """Each task reads an object of its own; the lead is short, and the other waits for its end."""
+    asyncio.run(_put(s3, run.namespace.name))
+    text, profile = pair("echo up; sleep 1", WAITS, head, retries={"infrastructure": retries})
+    for task in ("lead", "one"):
+        inputs = json.dumps([{"url": f"s3://{s3.bucket}/{run.namespace.name}/{task}"}])
+        text = text.replace(f'"name": "{task}"', f'"name": "{task}", "inputs": {inputs}')
+    return text, profile | {"data_access": {f"s3://{s3.bucket}": {"secret": "osmo-storage"}}}
+
+
+async def _put(s3: S3, folder: str) -> None:
+    for task in ("lead", "one"):
+        assert await s3.store(folder).create(f"{task}/data", b"x")
+
+
+def _publishing() -> tuple[str, dict[str, Any]]:
+    """Both tasks of the pair write what a third one reads."""
+    script = "echo up; echo x > {{output}}/x; sleep 1"
+    text, profile = pair(script, script)
+    after = {"name": "after", "image": BUSYBOX, "command": ["true"], "inputs": [{"task": "lead"}, {"task": "one"}]}
+    return text.replace('"groups": [', f'"groups": [{json.dumps({"name": "then", "tasks": [after]})}, '), profile
+
+
+def _has_joined(run: Flow) -> bool:
+    return "one is here" in _logs(run, "lead", "osmo-ctrl")
+
+
+def _uids(run: Flow, task: str) -> set[str]:
+    return {pod["metadata"]["uid"] for pod in run.namespace.pods(task)}
+
+
+def _logs(run: Flow, task: str, container: str = "") -> str:
+    names = [pod["metadata"]["name"] for pod in run.namespace.pods(task)]
+    return "".join(run.namespace.kubectl("logs", name, "-c", container or task, check=False) for name in names)
 
 
 def _says(run: Flow, task: str, text: str) -> bool:

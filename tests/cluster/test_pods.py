@@ -6,6 +6,7 @@ from textwrap import dedent, indent
 from typing import Any
 
 import pytest
+from cluster.gate import Gate
 from cluster.kubernetes import BUSYBOX, Namespace, terminated, until
 from runtime.s3 import S3
 
@@ -118,6 +119,51 @@ def test_a_deleted_pod_keeps_what_it_wrote(namespace: Namespace, s3: S3) -> None
     assert [file.path for file in found.files] == ["late"]
 
 
+@pytest.mark.parametrize(("retries", "end"), [(0, "Failed"), (1, "Complete")])
+def test_a_pod_that_is_deleted_while_it_downloads(
+    namespace: Namespace, s3: S3, gate: Gate, retries: int, end: str
+) -> None:
+    asyncio.run(store_of(namespace, s3).create("given/data", b"x"))
+    inputs = [{"url": f"s3://{s3.bucket}/{namespace.name}/given"}]
+    text = flow(task("work", "cp {{input:0}}/* {{output}}/", inputs=inputs))
+    with gate.holding("GET", namespace.name, "given/data") as held:
+        namespace.apply(text, profile(s3) | {"retries": {"infrastructure": retries}}, "flow-1")
+        until(held.came.is_set, 60, namespace.describe)
+        [pod] = namespace.pods("work")
+        namespace.kubectl("delete", "pod", pod["metadata"]["name"], "--wait=true")
+    assert namespace.wait_for_job("flow-1-work") == end
+    found = manifest(namespace, s3, "work")
+    assert (found.attempt, found.outcome) == ((0, "terminated") if end == "Failed" else (1, "completed"))
+    assert [file.path for file in found.files] == ([] if end == "Failed" else ["data"])
+
+
+def test_a_pod_that_is_deleted_while_it_uploads_is_given_the_time(namespace: Namespace, s3: S3, gate: Gate) -> None:
+    with gate.holding("PUT", namespace.name, "/work/attempts/") as held:
+        namespace.apply(flow(task("work", "echo 1 > {{output}}/x")), profile(s3), "flow-1")
+        until(held.came.is_set, 60, namespace.describe)
+        [pod] = namespace.pods("work")
+        namespace.kubectl("delete", "pod", pod["metadata"]["name"], "--wait=false")
+        until(lambda: namespace.is_being_killed(pod), 30, namespace.describe)
+    assert namespace.wait_for_job("flow-1-work") == "Complete"
+    found = manifest(namespace, s3, "work")
+    assert (found.attempt, found.outcome, [file.path for file in found.files]) == (0, "completed", ["x"])
+
+
+def test_a_pod_that_is_killed_while_it_uploads_is_run_again(namespace: Namespace, s3: S3, gate: Gate) -> None:
+    with gate.holding("PUT", namespace.name, "/work/attempts/") as held:
+        text = flow(task("work", "echo $OSMO_ATTEMPT > {{output}}/x"))
+        namespace.apply(text, profile(s3) | {"retries": {"infrastructure": 1}}, "flow-1")
+        until(held.came.is_set, 60, namespace.describe)
+        [pod] = namespace.pods("work")
+        namespace.evict(pod["metadata"]["name"], grace=1)
+        until(lambda: [pod["metadata"]["uid"]] != _uids(namespace, "work") != [], 60, namespace.describe)
+    assert namespace.wait_for_job("flow-1-work") == "Complete"
+    found = manifest(namespace, s3, "work")
+    assert (found.attempt, found.outcome) == (1, "completed")
+    [file] = found.files
+    assert read(namespace, s3, f"{attempts.attempt_of(found).output}/{file.key}") == b"1\n"
+
+
 def test_out_of_memory_is_told_by_its_code(namespace: Namespace, s3: S3) -> None:
     text = flow(task("work", "tail /dev/zero", resource="small")).replace(
         "  tasks:\n", "  resources:\n    small: {cpu: 1, memory: 48Mi}\n  tasks:\n"
@@ -147,6 +193,10 @@ def test_a_task_with_a_missing_input_fails_with_its_reason(namespace: Namespace,
     ended = terminated(pod, "work")
     assert ended["exitCode"] == 240
     assert "nothing" in json.loads(ended["message"])["reason"]
+
+
+def _uids(namespace: Namespace, name: str) -> list[str]:
+    return [pod["metadata"]["uid"] for pod in namespace.pods(name)]
 
 
 def _says(namespace: Namespace, name: str, text: str) -> bool:

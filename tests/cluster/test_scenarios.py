@@ -1,9 +1,12 @@
 """The table of scenarios by real pods: Jobs with their driver, and Argo where its controller runs."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from cluster import argo
+from cluster.argo import ArgoFlow
 from cluster.drivers import Flow, compiled
 from cluster.kubernetes import BUSYBOX, PYTHON, Namespace, terminated
 from runtime.s3 import S3
@@ -19,6 +22,12 @@ PROFILE: dict[str, Any] = {
 }
 
 
+@pytest.fixture(scope="session")
+def argo_controller(node_address: str) -> None:
+    if why_not := argo.why_not():
+        pytest.skip(why_not)
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.title)
 def test_jobs_end_as_they_should(namespace: Namespace, scenario: Scenario) -> None:
     run = Flow(namespace, "flow-1")
@@ -26,8 +35,23 @@ def test_jobs_end_as_they_should(namespace: Namespace, scenario: Scenario) -> No
     namespace.wait_for_job(run.driver, 180)
     assert run.statuses() == scenario.tasks, f"{run.log()}\n{namespace.describe()}"
     assert run.state().status.value == scenario.status, run.log()
+    assert_pods_ended_so(namespace, scenario, {task: task for task in scenario.tasks})
+
+
+@pytest.mark.usefixtures("argo_controller")
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.title)
+def test_argo_ends_as_it_should(namespace: Namespace, scenario: Scenario) -> None:
+    run = ArgoFlow(namespace, "flow-1")
+    namespace.apply(scenario.text(BUSYBOX), PROFILE | {"target": "argo"}, run.id)
+    status = run.wait(240)
+    assert run.statuses(scenario.tasks) == scenario.tasks, run.describe()
+    assert status == ("COMPLETED" if scenario.status == "COMPLETED" else "FAILED"), run.describe()
+    assert_pods_ended_so(namespace, scenario, dict.fromkeys(scenario.tasks, "main"))
+
+
+def assert_pods_ended_so(namespace: Namespace, scenario: Scenario, containers: Mapping[str, str]) -> None:
     pods = {task: namespace.pods(task) for task in scenario.tasks}
-    exits = {task: terminated(pods[task][-1], task)["exitCode"] for task in scenario.exits}
+    exits = {task: terminated(pods[task][-1], containers[task])["exitCode"] for task in scenario.exits}
     assert exits == scenario.exits, namespace.describe()
     assert {task: len(pods[task]) for task in scenario.attempts} == scenario.attempts
 
