@@ -13,7 +13,7 @@ help:
 $(BIN)/osmoc: pyproject.toml runtime/pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --editable runtime
-	$(BIN)/pip install --quiet --editable '.[dev,local]'
+	$(BIN)/pip install --quiet --editable '.[dev,local,cluster]'
 	@touch $@
 
 install: $(BIN)/osmoc ## install osmoc and what its tests need into .venv

@@ -2,7 +2,7 @@
 
 Numbers by subject: 0xx file and template, 1xx shape of the YAML, 2xx names, references and tokens, 3xx data and
 order, 4xx exit actions and time, 5xx resources and placement, 6xx files, environment and credentials, 7xx profile,
-8xx targets and their limits. A number is never used twice.
+8xx targets and their limits, 9xx the cluster that a run is applied to. A number is never used twice.
 """
 
 from dataclasses import dataclass
@@ -183,3 +183,11 @@ TARGET_NAMES = _code("E802", "two names that are the same once they are cut")
 NO_DRIVER = _code("E803", "a workflow that needs the driver")
 UNSUPPORTED = _code("E804", "something that the target cannot do")
 BAD_ID = _code("E805", "a workflow id that is not allowed")
+
+# 9xx: the cluster that a run is applied to
+CLUSTER_LACKS = _code("E901", "something that the cluster does not have")
+SECRET_KEY = _code("E902", "a Secret without a key that a task needs")
+NOT_PERMITTED = _code("E903", "something that you may not do on the cluster")
+QUOTA = _code("E904", "more than the quota of the namespace allows")
+NO_NODE = _code("W905", "no node where a task could run")
+REFUSED = _code("E906", "an object that the API server refuses")

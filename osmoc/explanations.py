@@ -3,7 +3,8 @@
 One file of package data each, `osmoc/explain/<id>.yaml`. The examples are run by `tests/errors/test_explanations.py`:
 in `bad` the comment `# E204: part of the message` stands on the line that earns the finding, or `# E204 below: …` on
 the line before. What an example is compiled with - `set`, `files`, `pool` … - stands beside it; `mended` says what
-of that is different for `good`. `nowhere: true`: the finding has no line. `pending: true`: nothing reports it yet.
+of that is different for `good`. `nowhere: true`: the finding has no line. `on_cluster: true`: no file
+earns it by itself.
 """
 
 import base64
@@ -54,14 +55,14 @@ class Example:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """`bad` and `good` are None where nothing reports the code yet (`pending`); `good` where no file is without it."""
+    """`bad` and `good` are None where only a cluster earns the code (`on_cluster`); `good` where every file does."""
 
     code: Code
     meaning: str
     bad: Example | None = None
     good: Example | None = None
     nowhere: bool = False
-    pending: bool = False
+    on_cluster: bool = False
 
 
 @cache
@@ -76,7 +77,7 @@ def explanation(code_id: str) -> Explanation:
     # The base loader leaves every scalar text, as words of a command line are.
     fields: dict[str, Any] = yaml.load(text, Loader=yaml.BaseLoader)
     meaning, bad, good = fields.pop("meaning"), fields.pop("bad", ""), fields.pop("good", "")
-    nowhere, pending = fields.pop("nowhere", "") == "true", fields.pop("pending", "") == "true"
+    nowhere, on_cluster = fields.pop("nowhere", "") == "true", fields.pop("on_cluster", "") == "true"
     data, mended = base64.b64decode(fields.pop("bad_bytes", "")), fields.pop("mended", {})
     return Explanation(
         code=code,
@@ -84,7 +85,7 @@ def explanation(code_id: str) -> Explanation:
         bad=replace(_example(fields), text=bad, data=data) if bad or data else None,
         good=replace(_example(fields | mended), text=good) if good else None,
         nowhere=nowhere,
-        pending=pending,
+        on_cluster=on_cluster,
     )
 
 

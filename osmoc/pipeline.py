@@ -4,7 +4,7 @@ text -> sections -> rendered text -> tree -> Workflow (spec) -> Graph -> Plan ->
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any, Final, Literal
@@ -53,10 +53,10 @@ from osmoc.plan import Plan, Target
 from osmoc.profile import Profile
 from osmoc.rendered import Rendered
 from osmoc.sections import WORKFLOW
-from osmoc.source import Source
+from osmoc.source import Place, Source
 from osmoc.spec import Workflow
 from osmoc.written import Check, Written
-from osmoc.yamltree import Tree, parse
+from osmoc.yamltree import Path, Tree, parse
 
 _LONGEST_ID: Final = 40
 _ID: Final = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
@@ -84,6 +84,7 @@ class Result:
     """What a run gives: findings in the order of the file, and each form the workflow reached.
 
     `manifests` is empty if there is an error among the findings; so is what comes after the step that found it.
+    `locate` tells where a part of the spec stands in the user's file.
     """
 
     findings: tuple[Diagnostic, ...]
@@ -93,6 +94,7 @@ class Result:
     graph: Graph | None = None
     plan: Plan | None = None
     manifests: Sequence[Manifest] = ()
+    locate: Callable[[Path], Place | None] = field(default=lambda path: None, compare=False, repr=False)
 
 
 def _render(text: str, values: Mapping[str, Any]) -> Rendered:
@@ -134,6 +136,7 @@ def compile_workflow(
         graph=graph,
         plan=plan,
         manifests=() if found.failed else manifests,
+        locate=lambda path: found.source.place(written.tree.span(path)) if written else None,
     )
 
 

@@ -1,39 +1,73 @@
-"""`osmoc logs`: what the tasks of a run on this machine wrote."""
+"""`osmoc logs`: what the tasks of a run wrote, on this machine or on a cluster."""
 
 import heapq
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 
+from osmoc.cli.cluster_options import cluster_options, connected
+from osmoc.cli.status import find_local
 from osmoc.local.lines import Line, read_lines
-from osmoc.local.records import Folder, Records, UnknownRunError
+from osmoc.local.records import Folder, UnknownRunError
 
 
 @click.command("logs")
 @click.argument("run_id", metavar="ID")
 @click.argument("task", required=False)
+@click.option("-f", "--follow", is_flag=True, help="As it is written, until the run has ended; on a cluster.")
 @click.option("--attempt", type=click.IntRange(1), help="Which attempt of the task, from 1. [the last one]")
+@click.option("--since", type=click.IntRange(1), metavar="SECONDS", help="Only the last seconds; on a cluster.")
 @click.option("--timestamps", is_flag=True, help="Begin each line with its time.")
 @click.option("--ctrl", is_flag=True, help="What osmo-ctrl said instead.")
-def logs_command(run_id: str, task: str | None, attempt: int | None, timestamps: bool, ctrl: bool) -> int:
-    """Print the output of a task of a run on this machine; of all its tasks, by time, without a TASK.
+@cluster_options
+def logs_command(
+    run_id: str,
+    task: str | None,
+    follow: bool,
+    attempt: int | None,
+    since: int | None,
+    timestamps: bool,
+    ctrl: bool,
+    context: str | None,
+    namespace: str | None,
+) -> int:
+    """Print the output of a task; of all tasks of the run, by time, without a TASK.
+
+    A run of `osmoc run` in this folder is meant if there is one with this ID, else one on the cluster.
 
     \b
     Examples:
       osmoc logs hello-1
       osmoc logs hello-1 greet --attempt 2
+      osmoc logs train-1f3a09bc --follow
     """
+    if attempt and not task:
+        raise click.UsageError("--attempt needs a TASK")
+    local = None if context or namespace else find_local(run_id)
+    if local:
+        return _print_local(local, task, attempt, timestamps, ctrl)
+    if follow and (attempt or since):
+        raise click.UsageError("--follow shows all that is written from now on: not with --attempt or --since")
+    from osmoc.cli.cluster_logs import follow_logs, print_logs
+
+    with connected(context, namespace) as client:
+        if follow:
+            follow_logs(client, run_id, task or "", timestamps=timestamps, is_ctrl=ctrl)
+        else:
+            print_logs(
+                client, run_id, task or "", attempt=attempt, timestamps=timestamps, is_ctrl=ctrl, seconds=since or 0
+            )
+    return 0
+
+
+def _print_local(folder: Folder, task: str | None, attempt: int | None, timestamps: bool, ctrl: bool) -> int:
     try:
-        folder = Records(Path.cwd()).find(run_id)
         run = folder.read()
     except UnknownRunError as error:
         raise click.ClickException(str(error)) from None
     if task and task not in run.tasks:
-        raise click.ClickException(f"the run `{run_id}` has no task `{task}`")
-    if attempt and not task:
-        raise click.UsageError("--attempt needs a TASK")
+        raise click.ClickException(f"the run `{folder.id}` has no task `{task}`")
     names = [task] if task else list(run.tasks)
     if attempt and attempt > len(run.tasks[names[0]].attempts):
         raise click.ClickException(f"`{task}` has {len(run.tasks[names[0]].attempts)} attempts")

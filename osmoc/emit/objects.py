@@ -129,7 +129,8 @@ def driver_objects(plan: Plan) -> list[Manifest]:
             help="split the workflow",
         )
     # Without data: what the driver writes there is its own, whoever applies this again.
-    state = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata(f"{name}-state", plan)}
+    meta = metadata(f"{name}-state", plan, **{"osmo.driver": "true"})
+    state: Manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": meta}
     lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata(name, plan), "spec": {}}
     return [
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata(name, plan)},

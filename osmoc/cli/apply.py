@@ -1,0 +1,204 @@
+"""`osmoc apply`: a workflow, or a folder of manifests, to a cluster."""
+
+import dataclasses
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from osmoc.cli.cluster_options import cluster_options, connected, told
+from osmoc.cli.commands import Context
+from osmoc.cli.main import FINDINGS
+from osmoc.cli.options import Given, given, workflow_options
+from osmoc.cli.workflow import compile_file, load_profile, print_findings
+from osmoc.cluster.apply import Application, OccupiedError, Outcome, Refusal, RefusedError
+from osmoc.cluster.client import Client
+from osmoc.cluster.kinds import Object
+from osmoc.codes import OUTSIDE, REFUSED
+from osmoc.diagnostics import Diagnostic, Severity
+from osmoc.pipeline import Result
+from osmoc.yamltree import Path as SpecPath
+
+
+@click.command("apply")
+@click.argument("file", metavar="FILE|DIR")
+@click.option("--wait", is_flag=True, help="Until the run has ended; its end is the exit status.")
+@click.option("--logs", is_flag=True, help="With the output of its tasks; waits, too.")
+@click.option(
+    "--again", is_flag=True, help="Run it once more: the earlier run of the same id, if it is over, is removed."
+)
+@click.option(
+    "--dry-run", type=click.Choice(["client", "server"]), help="Say what would be made; `server` asks for all."
+)
+@workflow_options
+@cluster_options
+@click.pass_obj
+def apply_command(
+    context_: Context,
+    /,
+    file: str,
+    wait: bool,
+    logs: bool,
+    again: bool,
+    dry_run: str | None,
+    context: str | None,
+    namespace: str | None,
+    **options: Any,
+) -> int:
+    """Run a workflow on a cluster: check what it needs there, make its objects, all or none of them, and start it.
+
+    The id of the run is printed. The same workflow applied again is the same run, and nothing is done. Without
+    --target, and without one in the profile, it is Argo if the cluster has it, else plain Jobs.
+
+    \b
+    Examples:
+      osmoc apply train.yaml --wait
+      osmoc apply train.yaml --set epochs=5 -n robots
+      osmoc apply deploy/train --dry-run server
+    """
+    wanted = given(options)
+    with connected(context, namespace) as client:
+        if Path(file).is_dir():
+            manifests = list(_folder(Path(file)))
+            result = Result(findings=(), failed=False)
+        else:
+            result = _compiled(file, wanted, client, context_.stdin)
+            if result.failed:
+                return FINDINGS
+            manifests = [_without_namespace(manifest) for manifest in result.manifests]
+        session = _Session(client, file, result, wanted.strict)
+        if session.preflight(manifests):
+            return FINDINGS
+        application = Application(client, manifests, _say)
+        if dry_run:
+            return session.dry_run(application, manifests, asks=dry_run == "server")
+        if status := session.apply(application, again):
+            return status
+        if not wait and not logs:
+            return 0
+        return _follow(client, application.workflow_id, logs)
+
+
+def _compiled(file: str, wanted: Given, client: Client, stdin: IO[str]) -> Result:
+    profile, _ = load_profile(wanted.profile)
+    if wanted.target is None and (profile is None or "target" not in profile.model_fields_set):
+        from osmoc.cluster.preflight import has_argo
+
+        wanted = dataclasses.replace(wanted, target="argo" if has_argo(client) else "jobs")
+    if profile and profile.namespace:
+        client.namespace = profile.namespace
+    result = compile_file(file, wanted, stdin)
+    # What the cluster must have is asked of the cluster itself.
+    print_findings([found for found in result.findings if found.code is not OUTSIDE], "text", sys.stderr)
+    return result
+
+
+def _folder(folder: Path) -> Iterator[Object]:
+    import yaml
+
+    paths = sorted(path for path in folder.iterdir() if path.suffix in (".yaml", ".yml", ".json"))
+    found = [one for path in paths for one in yaml.load_all(path.read_bytes(), Loader=yaml.CSafeLoader)]
+    manifests = [one for one in found if isinstance(one, dict) and one.get("kind") != "Kustomization"]
+    ids = {one.get("metadata", {}).get("labels", {}).get("osmo.workflow_id") for one in manifests}
+    if len(ids) != 1 or None in ids:
+        raise click.UsageError(f"{folder} does not hold the objects of one run, as `osmoc compile -o {folder}` writes")
+    yield from map(_without_namespace, manifests)
+
+
+def _without_namespace(manifest: Object) -> Object:
+    """The client's is where it goes."""
+    metadata = {key: value for key, value in manifest["metadata"].items() if key != "namespace"}
+    return manifest | {"metadata": metadata}
+
+
+class _Session:
+    """What becomes of one file."""
+
+    def __init__(self, client: Client, file: str, result: Result, is_strict: bool) -> None:
+        self._client = client
+        self._file = file
+        self._result = result
+        self._is_strict = is_strict
+
+    def preflight(self, manifests: Sequence[Object]) -> bool:
+        """Whether something is in the way."""
+        from osmoc.cluster.preflight import preflight
+
+        if self._result.plan is None:
+            return False
+        found = [
+            self._finding(one.code, one.where, one.message, one.help)
+            for one in preflight(self._client, self._result.plan, manifests)
+        ]
+        print_findings(found, "text", sys.stderr)
+        return any(one.severity is Severity.ERROR for one in found)
+
+    def dry_run(self, application: Application, manifests: Sequence[Object], *, asks: bool) -> int:
+        if asks:
+            try:
+                application.check()
+            except RefusedError as error:
+                return self._refused(error)
+        for manifest in manifests:
+            sys.stdout.write(f"{manifest['kind']}/{manifest['metadata']['name']}\n")
+        return 0
+
+    def apply(self, application: Application, again: bool) -> int:
+        from osmoc.cluster.bootstrap import make_missing
+
+        try:
+            if self._result.plan is not None:
+                for name in make_missing(self._client, self._result.plan):
+                    _say(f"made {name}, which the namespace needs once")
+            outcome = application.apply(again=again)
+        except RefusedError as error:
+            return self._refused(error)
+        except OccupiedError as error:
+            raise click.ClickException(str(error)) from None
+        match outcome:
+            case Outcome.STARTED:
+                _say(f"started, {application.size} objects in the namespace `{self._client.namespace}`")
+            case Outcome.FINISHED:
+                _say("an apply that was interrupted is finished: the run has started")
+            case Outcome.THERE:
+                _say("nothing to do: this run is there; --again runs it once more")
+        sys.stdout.write(f"{application.workflow_id}\n")
+        sys.stdout.flush()
+        return 0
+
+    def _refused(self, error: RefusedError) -> int:
+        found = [self._refusal(refusal) for refusal in error.refusals]
+        print_findings(found, "text", sys.stderr)
+        _say("nothing of it is left on the cluster")
+        return FINDINGS
+
+    def _refusal(self, refusal: Refusal) -> Diagnostic:
+        """At the task whose object it is."""
+        plan = self._result.plan
+        tasks = [task for group in plan.groups.values() for task in group.tasks] if plan else []
+        where = next((task.where for task in tasks if task.job == refusal.reference.name), None)
+        return self._finding(REFUSED, where, f"the API server refuses {refusal.reference}: {told(refusal.error)}")
+
+    def _finding(self, code: Any, where: SpecPath | None, message: str, help: str = "") -> Diagnostic:
+        severity = code.severity
+        if self._is_strict and severity is Severity.WARNING:
+            severity = Severity.ERROR
+        place = self._result.locate(where) if where else None
+        return Diagnostic(code=code, severity=severity, file=self._file, place=place, message=message, help=help)
+
+
+def _follow(client: Client, workflow_id: str, logs: bool) -> int:
+    from osmoc.cli.waiting import tell_lines, wait_for_end
+
+    if not logs:
+        return wait_for_end(client, workflow_id, tell_lines)
+    from osmoc.cli.cluster_logs import beside
+
+    with beside(client, workflow_id):
+        return wait_for_end(client, workflow_id, tell_lines)
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")

@@ -1,0 +1,1 @@
+"""Runs on a cluster: applied, watched, ended and removed, by the API server and whoever calls alone."""
