@@ -60,7 +60,7 @@ def _source(task: str, attempt: int, pod: Object, is_ctrl: bool) -> Source:
     container = "osmo-ctrl" if is_ctrl else task if task in names else "main"
     status = pod.get("status", {})
     reported = [*status.get("containerStatuses", ()), *status.get("initContainerStatuses", ())]
-    state = next((one.get("state", {}) for one in reported if one["name"] == container), {})
+    state: Object = next((one.get("state", {}) for one in reported if one["name"] == container), {})
     return Source(
         task=task,
         attempt=attempt,
