@@ -12,6 +12,7 @@ _COMMANDS: Final = {
     "check": "Validate workflows and print what is wrong with them.",
     "compile": "Write the manifests of a workflow.",
     "plan": "Say what a workflow will take of a cluster.",
+    "trace": "Lead from a line of a workflow to the manifests, and back.",
     "run": "Run a workflow on this machine, without a cluster.",
     "status": "Print the state of runs on this machine.",
     "logs": "Print what the tasks of a run wrote.",
