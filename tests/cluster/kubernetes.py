@@ -69,7 +69,7 @@ class Namespace:
             ends[:] = [one["type"] for one in conditions if one["status"] == "True"]
             return bool({"Complete", "Failed"} & set(ends))
 
-        until(has_ended, seconds, self.describe)
+        until(has_ended, seconds, self.describe, pause=1.0)
         return "Complete" if "Complete" in ends else "Failed"
 
     def describe(self) -> str:
@@ -82,12 +82,13 @@ class Namespace:
         return "\n".join(texts)
 
 
-def until(condition: Callable[[], Any], seconds: float, said: Callable[[], str]) -> None:
+def until(condition: Callable[[], Any], seconds: float, said: Callable[[], str], pause: float = 0.3) -> None:
+    """A kubectl in the condition takes a fourth of a second of a processor that pods need, too."""
     end = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > end:
             raise AssertionError(f"waited {seconds} s\n{said()}")
-        time.sleep(0.3)
+        time.sleep(pause)
 
 
 def terminated(pod: Mapping[str, Any], container: str) -> dict[str, Any]:
