@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from osmoc.report.printable import fit, printable, shown, width
 from osmoc.source import Place
-from osmoc.trace.origins import How
+from osmoc.trace.rules import How
 from osmoc.trace.trace import Wrote
 from osmoc.yamlnodes import Path
 

@@ -10,7 +10,8 @@ from osmoc.plan import Plan
 from osmoc.source import Place, Source, line_of
 from osmoc.trace.emitted import Emitted, Entry, read_objects
 from osmoc.trace.located import Located
-from osmoc.trace.origins import How, Origin, Origins
+from osmoc.trace.origins import Origins
+from osmoc.trace.rules import How, Origin
 from osmoc.yamlnodes import Path
 
 

@@ -18,7 +18,8 @@ from osmoc.passes.read_profile import read_profile
 from osmoc.pipeline import Options, Result
 from osmoc.source import Source
 from osmoc.trace.emitted import Emitted, read_objects
-from osmoc.trace.origins import How, Origins
+from osmoc.trace.origins import Origins
+from osmoc.trace.rules import How
 from osmoc.yamlnodes import Path as At
 
 CASES = sorted(path.parent for path in (ROOT / "golden").glob("*/workflow.yaml") if "{%" not in path.read_text())
@@ -135,3 +136,19 @@ def test_what_a_change_changes_comes_from_what_was_changed(folder: Path, target:
     if case.compile(case.document).failed:
         pytest.skip("not for this target")
     assert list(strange_changes(case)) == []
+
+
+@pytest.mark.parametrize("target", ["argo", "jobs"])
+def test_a_manifest_that_was_edited_is_no_fault(target: str) -> None:
+    """Whatever is missing or stands elsewhere, something is said of what is left."""
+    case = Case(ROOT / "golden" / "dataset-groups", target)
+    base = case.compile(case.document)
+    assert base.plan and base.graph
+    origins = Origins(base.plan, base.graph, case.document)
+    for emitted in objects(base):
+        paths = [path for path, _ in leaves(emitted.plain)]
+        for cut in dict.fromkeys(path[:depth] for path in paths for depth in (1, 2, 3, 5) if len(path) > depth):
+            edited = with_value(emitted.plain, cut, "edited")
+            for path in [path for path in paths if path[: len(cut)] != cut][:20]:
+                assert origins.of(edited, path)
+            assert origins.of(edited, cut)

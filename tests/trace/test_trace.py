@@ -16,7 +16,8 @@ from osmoc.plan import Plan
 from osmoc.source import Source
 from osmoc.trace.emitted import Emitted, read_objects
 from osmoc.trace.located import Located, locate
-from osmoc.trace.origins import How, Origins
+from osmoc.trace.origins import Origins
+from osmoc.trace.rules import How
 from osmoc.trace.text import shown_path
 from osmoc.trace.trace import joined, made_of, wrote
 
