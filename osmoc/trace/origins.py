@@ -113,7 +113,8 @@ class Origins:
                 yield from self._of_dag_task(mapping_at(template, rest[:3]), tuple(more))
             case _ if "dag" in template:
                 group = self._owners.groups.get(text_at(template, ("name",)).removeprefix("group-"))
-                yield Origin((*group.where, "name")) if group else Origin(WORKFLOW, How.NEAR)
+                yield from self._owners.ruled(NAMES[At.GROUP], rest, None, group)
+                yield from _near(None, group)
             case _:
                 yield from self._of_leaf(template, rest, users)
 
