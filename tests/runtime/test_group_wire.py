@@ -223,6 +223,17 @@ async def test_a_coordinator_cannot_give_a_tasks_own_proof_back() -> None:
     assert isinstance(joined, RefusedError)
 
 
+@asynchronous
+async def test_words_of_a_coordinator_that_were_overheard_are_of_no_use_later() -> None:
+    async with pair() as first:
+        await first.greet()
+    (reader, writer), (_, far_writer) = await _line()
+    with contextlib.closing(writer), contextlib.closing(far_writer):
+        far_writer.writelines(first.from_lead)
+        with pytest.raises(RefusedError, match="it does not have the key"):
+            await Connection(reader, writer).join(OURS, "one")
+
+
 # --- Sealed lines
 
 
