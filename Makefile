@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH := build/bench/venv
 
-.PHONY: help install demo test lint schemas images bench clean
+.PHONY: help install demo test test-cluster lint schemas images bench clean
 
 help:
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -24,6 +24,11 @@ demo: install ## run a real workflow of four tasks on this machine
 
 test: install ## pass all tests
 	$(BIN)/pytest -n auto
+
+# Tests of pods mostly wait, each in a namespace of its own. The others make and remove what they share.
+test-cluster: install ## pass the tests that need a cluster: KUBECONFIG, with the images of `make images` on its nodes
+	$(BIN)/pytest -m cluster --ignore=tests/cluster
+	$(BIN)/pytest -m cluster -n 3 tests/cluster
 
 lint: install ## formatting, style, layers and types
 	$(BIN)/ruff format --check .

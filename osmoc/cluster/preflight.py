@@ -14,6 +14,9 @@ from osmoc.yamltree import Path
 
 _OLDEST: Final = 33  # of Kubernetes 1: Jobs that count failures by index
 _GPU: Final = "nvidia.com/gpu"
+_MOST_PROBES: Final = 20
+# What is no fault of a pod: we may not ask, or it has to wait for room.
+_PASSING: Final = ("cannot create resource", "exceeded quota")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ def preflight(client: Client, plan: Plan, manifests: Sequence[Object]) -> list[F
         lambda: _rights(client, manifests),
         lambda: _quotas(client, plan, manifests),
         lambda: _nodes(client, plan),
+        lambda: _pods(client, plan, manifests),
     )
     return [finding for check in checks for finding in check()]
 
@@ -156,6 +160,34 @@ def _nodes(client: Client, plan: Plan) -> Iterator[Finding]:
             most = max(map(_gpus, fitting))
             message = f"`{task.name}` asks for {placement.gpu} GPUs; no node it may run on has more than {most}"
             yield Finding(codes.NO_NODE, task.where, message)
+
+
+def _pods(client: Client, plan: Plan, manifests: Sequence[Object]) -> Iterator[Finding]:
+    """Whether the namespace takes pods like these: of a Job it takes those are refused later, one after the other."""
+    if plan.target != "jobs":
+        return  # Argo makes its pods itself
+    first = {task.shape: task for task in reversed(list(_tasks(plan)))}
+    tasks = {task.job: task for task in list(first.values())[:_MOST_PROBES]}
+    for manifest in manifests:
+        task = tasks.get(manifest["metadata"]["name"]) if manifest["kind"] == "Job" else None
+        refusal = _refusal_of_pod(client, manifest["spec"]["template"]) if task else ""
+        if task and refusal:
+            restricted = "set `security: {user: restricted}` in the profile if its image can do with that"
+            help = restricted if "PodSecurity" in refusal and f'"{task.label}"' in refusal else ""
+            yield Finding(codes.REFUSED, task.where, f"the cluster refuses pods of `{task.name}`: {refusal}", help)
+
+
+def _refusal_of_pod(client: Client, template: Object) -> str:
+    """The service account is left out, for it may not have been made yet."""
+    spec = {key: value for key, value in template["spec"].items() if key != "serviceAccountName"}
+    meta = template["metadata"] | {"generateName": "osmoc-probe-"}
+    try:
+        client.create({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}, dry_run=True)
+    except ApiError as error:
+        text = str(error)
+        is_refusal = error.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY)
+        return text if is_refusal and not any(words in text for words in _PASSING) else ""
+    return ""
 
 
 def _has_labels(node: Object, placement: Placement) -> bool:

@@ -246,3 +246,38 @@ def test_what_ends_a_run_may_be_killed_at_any_change(desk: Desk, command: str, i
         assert "osmo.canceled" in driver["metadata"]["annotations"]
     else:
         until(lambda: desk.left(run_id) == [], 60, desk.namespace.describe)
+
+
+# --- Pod Security
+
+
+def test_a_restricted_namespace_refuses_what_the_user_asks_for_and_takes_the_rest(desk: Desk) -> None:
+    enforce = "pod-security.kubernetes.io/enforce=restricted"
+    desk.namespace.kubectl("label", "namespace", desk.namespace.name, enforce)
+    done = desk.osmoc("apply", "flow.yaml")
+    assert done.status == 1 and "flow.yaml:4:" in done.err
+    assert "error[E906]: the cluster refuses pods of `a`" in done.err and "security: {user: restricted}" in done.err
+    assert desk.osmoc("list").out == ""
+    desk.write(PROFILE + "security: {user: restricted}\n", "osmoc.yaml")
+    run_id = desk.osmoc("apply", "flow.yaml").id
+    users: list[dict[str, Any]] = []
+
+    def has_pods() -> bool:
+        pods = json.loads(desk.namespace.kubectl("get", "pods", "-o", "json"))["items"]
+        users[:] = [one for pod in pods for one in pod["spec"]["containers"] if one["name"] in ("a", "b")]
+        return len(users) == 2
+
+    until(has_pods, 60, desk.namespace.describe)
+    assert all(one["securityContext"]["runAsNonRoot"] for one in users)
+    assert [mount for one in users for mount in one["volumeMounts"] if "serviceaccount" in mount["mountPath"]] == []
+    assert desk.osmoc("cancel", run_id, "--wait").status == 0
+
+
+def test_a_group_gets_its_fence(desk: Desk) -> None:
+    """That it is there; whether it is enforced is for the network of the cluster."""
+    desk.write(LONG)
+    run_id = desk.osmoc("apply", "flow.yaml").id
+    found = json.loads(desk.namespace.kubectl("get", "networkpolicy", "-o", "json"))["items"]
+    labels = {"matchLabels": {"osmo.workflow_id": run_id, "osmo.group_name": "pair"}}
+    assert [policy["spec"]["podSelector"] for policy in found] == [labels]
+    desk.osmoc("delete", run_id)
