@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from cluster.command import PROFILE, Desk
 from cluster.kubernetes import BUSYBOX, Namespace, until
+from cluster.line import line_to_cluster
 
 pytestmark = pytest.mark.cluster
 
@@ -114,6 +115,24 @@ def test_a_workflow_that_is_deleted_while_it_runs(desk: Desk) -> None:
     assert desk.left(run_id) == []
     _, err = waiting.communicate(timeout=30)
     assert waiting.returncode == 2 and "was deleted" in err
+
+
+def test_an_api_server_that_is_restarted_is_waited_for(desk: Desk, tmp_path: Path) -> None:
+    """By `wait` and `logs --follow`, which say every line once."""
+    desk.write(flow(task("a", "i=0; while [ $i -lt 30 ]; do echo $((i=i+1)); sleep 0.5; done")))
+    run_id = desk.osmoc("apply", "flow.yaml").id
+    with line_to_cluster(tmp_path) as (line, env):
+        waiting, following = desk.start("wait", run_id, env=env), desk.start("logs", run_id, "a", "-f", env=env)
+        for _ in range(2):
+            until(lambda: desk.statuses(run_id).get("a") == "RUNNING", 60, desk.namespace.describe)
+            time.sleep(2)
+            line.cut()
+            time.sleep(3)
+            line.mend()
+        out, err = following.communicate(timeout=90)
+        assert (following.returncode, out.split()) == (0, [str(n + 1) for n in range(30)]), err
+        _, err = waiting.communicate(timeout=60)
+        assert waiting.returncode == 0 and f"run {run_id}: COMPLETED" in err
 
 
 # --- What the cluster lacks

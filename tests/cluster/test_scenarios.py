@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
-from cluster import argo
+from cluster import argo, command
 from cluster.argo import ArgoFlow
+from cluster.command import Desk
 from cluster.drivers import Flow, compiled
 from cluster.kubernetes import BUSYBOX, PYTHON, Namespace, terminated
 from runtime.s3 import S3
@@ -29,13 +31,19 @@ def argo_controller(node_address: str) -> None:
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.title)
-def test_jobs_end_as_they_should(namespace: Namespace, scenario: Scenario) -> None:
-    run = Flow(namespace, "flow-1")
-    run.apply(compiled(scenario.text(BUSYBOX), PROFILE, run.id))
-    namespace.wait_for_job(run.driver, 180)
-    assert run.statuses() == scenario.tasks, f"{run.log()}\n{namespace.describe()}"
-    assert run.state().status.value == scenario.status, run.log()
+def test_jobs_end_as_they_should(namespace: Namespace, scenario: Scenario, tmp_path: Path) -> None:
+    """By the commands that a user has, from `apply` to `delete`."""
+    desk = Desk(tmp_path, namespace)
+    desk.write(command.PROFILE, "osmoc.yaml")
+    desk.write(scenario.text(BUSYBOX))
+    done = desk.osmoc("apply", "flow.yaml", "--wait")
+    assert done.status == (0 if scenario.status == "COMPLETED" else 1), done.err
+    assert desk.statuses(done.id) == scenario.tasks, f"{done.err}\n{namespace.describe()}"
+    assert desk.state(done.id)["status"] == scenario.status, done.err
     assert_pods_ended_so(namespace, scenario, {task: task for task in scenario.tasks})
+    assert desk.osmoc("logs", done.id).status == 0
+    assert desk.osmoc("delete", done.id, "--wait").status == 0
+    assert desk.left(done.id) == []
 
 
 @pytest.mark.usefixtures("argo_controller")
