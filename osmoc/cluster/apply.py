@@ -5,6 +5,7 @@ it, so its removal removes all. Releasing it is the one moment at which the run 
 leaves a pending owner, which the same apply finds, and finishes.
 """
 
+import json
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,6 @@ from osmoc.cluster.client import ApiError, Client
 from osmoc.cluster.kinds import Object, Reference, reference_to
 from osmoc.cluster.reading import DIGEST, PENDING, WORKFLOW_ID
 from osmoc.cluster.runs import read
-from osmoc.emit.write import json_lines
 
 _AT_ONCE: Final = 8
 # How long objects of an earlier run of this id may take to go.
@@ -210,7 +210,6 @@ def _is_owner(manifest: Object, manifests: Sequence[Object]) -> bool:
 
 
 def _digest(manifests: Sequence[Object]) -> str:
-    digest = sha256()
-    for line in json_lines(manifests):
-        digest.update(line.encode())
-    return digest.hexdigest()
+    """Whatever the order of objects and keys, which a folder of files does not keep."""
+    lines = sorted(json.dumps(manifest, sort_keys=True) for manifest in manifests)
+    return sha256("\n".join(lines).encode()).hexdigest()

@@ -1,6 +1,8 @@
 """`osmoc apply` and what follows it, as a user calls them, on a real cluster."""
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -133,6 +135,18 @@ def test_an_api_server_that_is_restarted_is_waited_for(desk: Desk, tmp_path: Pat
         assert (following.returncode, out.split()) == (0, [str(n + 1) for n in range(30)]), err
         _, err = waiting.communicate(timeout=60)
         assert waiting.returncode == 0 and f"run {run_id}: COMPLETED" in err
+
+
+def test_a_folder_is_applied_in_a_namespace_that_has_nothing_yet(desk: Desk) -> None:
+    for kind in ("secret/osmo-group-key", "serviceaccount/osmo-task", "serviceaccount/osmo-executor"):
+        desk.namespace.kubectl("delete", kind)
+    assert "made Secret `osmo-group-key`" in desk.osmoc("bootstrap", "--apply").err
+    assert "has all that it needs" in desk.osmoc("bootstrap", "--apply").err
+    subprocess.run([sys.executable, "-m", "osmoc", "compile", "flow.yaml", "-o", "out"], cwd=desk.folder, check=True)
+    done = desk.osmoc("apply", "out", "--wait")
+    assert done.status == 0, done.err
+    assert desk.osmoc("apply", "flow.yaml").out == done.out, "the same objects, and so the same run"
+    assert "does not hold the objects of one run" in desk.osmoc("apply", ".").err
 
 
 # --- What the cluster lacks
