@@ -139,6 +139,9 @@ class _Checker:
         if storage := profile.storage:
             if storage.url and storage.claim:
                 self._refuse_key(("storage", "claim"), "`url` and `claim` exclude each other")
+            if not (storage.url or storage.claim or storage.secret):
+                help = "give it a `url`, a `claim`, or a `secret` with the key `url`"
+                self._refuse_key(("storage",), "a storage that is nowhere", help)
             self._check_url(storage.url, ("storage", "url"))
         for name, bucket in profile.datasets.buckets.items():
             self._check_bucket(name, bucket)

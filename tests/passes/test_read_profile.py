@@ -78,6 +78,7 @@ _NAMES: Final = [
     ("kubernetes: latest", 1, "`latest` is not a version"),
     ("storage: {url: /data}", 1, "`/data` is not a storage URL"),
     ("storage: {url: s3://a,\n  claim: b}", 2, "`url` and `claim` exclude each other"),
+    ("storage: {secret: ''}", 1, "a storage that is nowhere"),
     ("datasets: {buckets: {a: {url: https://b}}}", 1, "`https` is not a storage scheme"),
     ("storage: {claim: a}\ndatasets:\n  buckets:\n    b: {url: s3://c}", 4, "the bucket `b` needs a `secret`"),
     ("data_access: {s3://a/b: {secret: c}}", 1, "a credential is for all of a bucket, not for `s3://a/b`"),
