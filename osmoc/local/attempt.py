@@ -79,6 +79,11 @@ class Running:
         await self._end_ctrl()
         return Exit(code=code, fault=self._fault or started, killed=self._is_killed)
 
+    @property
+    def pid(self) -> int:
+        """Of the process below which the command is; 0 before and after it."""
+        return self._agent.pid if self._agent and self._agent.is_running else 0
+
     def cancel(self) -> None:
         """Ends the command as a cluster would: it has its grace, and what it wrote is uploaded."""
         self._is_canceled = True

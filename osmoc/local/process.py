@@ -86,6 +86,10 @@ class Process:
         return code if code >= 0 else 128 - code
 
     @property
+    def pid(self) -> int:
+        return self._popen.pid
+
+    @property
     def is_running(self) -> bool:
         return not self._exit.done()
 

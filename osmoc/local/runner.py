@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from osmoc.document import TaskDocument
-from osmoc.local import records, room, schedule
+from osmoc.local import ports, records, room, schedule
 from osmoc.local.attempt import Exit, Running
 from osmoc.local.credentials import CredentialError, Credentials
 from osmoc.local.engine import Engine
@@ -26,6 +26,8 @@ from osmoc.plan import Plan, Task
 
 # How often the record is written and osmo-ctrl's state is looked at.
 _TICK: Final = 0.1
+# How often it is asked who listens where, while several tasks run on the ports of this machine.
+_LOOK: Final = 1.0
 
 _PHASES: Final = {"download": State.INITIALIZING, "barrier": State.INITIALIZING, "run": State.RUNNING}
 
@@ -70,6 +72,7 @@ class Runner:
         self._is_dirty = True
         self._interrupts = 0
         self._short = ""
+        self._held: dict[int, str] = {}
 
     @property
     def _states(self) -> dict[str, State]:
@@ -78,13 +81,15 @@ class Runner:
     async def run(self) -> Run:
         self._view.begin(self._run)
         writer = asyncio.create_task(self._keep_record())
+        looking = asyncio.create_task(self._look_at_ports())
         try:
             await self._work()
         finally:
             writer.cancel()
+            looking.cancel()
             for running in self._running.values() if self._bug else ():
                 running.kill()
-            await asyncio.gather(writer, *self._jobs, return_exceptions=True)
+            await asyncio.gather(writer, looking, *self._jobs, return_exceptions=True)
             if self._short:
                 shutil.rmtree(self._short, ignore_errors=True)
             state = schedule.run_state(self._groups, self._states)
@@ -170,6 +175,10 @@ class Runner:
         if not word:
             await asyncio.to_thread(self._engine.clean_up, here)
             ended = self._without_word(ended)
+        if ended.code and not ended.fault and not self._engine.uses_images:
+            await self._look()
+            clash = await asyncio.to_thread(ports.find_clash, here.path / "log", task.name, self._held)
+            ended = replace(ended, fault=clash)
         facts = schedule.Ended(exit=ended.code, cause=str(word.get("cause", "")), killed=ended.killed)
         state = schedule.after(facts, attempt, limit, canceled=self.is_interrupted)
         await asyncio.to_thread(self._tidy, here, state)
@@ -272,6 +281,18 @@ class Runner:
         self._view.update(self._run)
         if record.state is not before:
             self._view.changed(self._run, task)
+
+    async def _look_at_ports(self) -> None:
+        """One that has just ended is still known as the holder of its port when the other one fails."""
+        while not self._engine.uses_images:
+            await asyncio.sleep(_LOOK)
+            if len(self._running) > 1:
+                await self._look()
+
+    async def _look(self) -> None:
+        processes = {task: running.pid for task, running in self._running.items() if running.pid}
+        held = await asyncio.to_thread(ports.held_ports, processes)
+        self._held |= {port: holder or self._held.get(port, "") for port, holder in held.items()}
 
     async def _keep_record(self) -> None:
         while True:
