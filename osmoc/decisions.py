@@ -13,11 +13,13 @@ from osmoc.profile import Pool, Profile, Storage
 class Local:
     """A run on this machine. `storage` is a URL, used where the profile names none.
 
-    `root` is empty if tasks find `/osmo` there; else `<root>/<task>/osmo` stands for it.
+    `root` is empty if tasks find `/osmo` there; else `<root>/<task>/osmo` stands for it. Tasks of a group are known by
+    their names where they have a network (`has_networks`), else all are at the loopback.
     """
 
     storage: str
     root: str = ""
+    has_networks: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -154,7 +154,8 @@ class _Session:
         given_ = read_credentials(Path(self._wishes.credentials)) if self._wishes.credentials else {}
         programs = find_programs()
         namespaces = probe_namespaces(programs.room)
-        engine = find_engine(self._wishes.engine)
+        has_groups = any(len(group.tasks) > 1 for group in result.plan.groups.values())
+        engine = find_engine(self._wishes.engine, for_groups=has_groups)
         if not namespaces.are_there and not engine.uses_images:
             # The same once more, for what only tasks with namespaces can do.
             again = self._compile("draft", replace(local, root="/.osmoc/runs/draft-1/tasks"))
@@ -179,6 +180,8 @@ class _Session:
         if not engine.uses_images:
             few = ", ".join(list(images)[:3]) + (" …" if len(images) > 3 else "")
             _warn(f"commands run on this machine, not in their images ({few}): --engine podman uses them")
+        if engine.uses_images and engine.network_fault and any(len(group.tasks) > 1 for group in plan.groups.values()):
+            _warn(f"tasks of a group have no network of their own, but that of this machine: {engine.network_fault}")
         gpus = max((task.shape.placement.gpu or 0 for task in tasks), default=0)
         if gpus > _gpus():
             _warn(f"this machine has {_gpus()} GPUs, and a task asks for {gpus}")
@@ -190,7 +193,8 @@ class _Session:
 
         is_confined = namespaces.are_there
         root = "" if is_confined or engine.uses_images else str(folder.tasks)
-        result = self._compile(folder.id, Local(storage=self._records.storage.as_uri(), root=root))
+        local = Local(storage=self._records.storage.as_uri(), root=root, has_networks=not engine.network_fault)
+        result = self._compile(folder.id, local)
         assert result.plan is not None
         hidden = [
             self._records.path,

@@ -11,11 +11,14 @@ import shlex
 import shutil
 import subprocess
 import tarfile
-from collections.abc import Iterable, Mapping
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from osmoc.local import network
+from osmoc.local.network import Network, NetworkError
 from osmoc.local.programs import Programs, find_programs
 from osmoc.local.room import HOME, SYSTEM, TERMINATION, Machine, Prepared, Room, task_config
 
@@ -34,7 +37,10 @@ class EngineError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ContainerEngine:
-    """One container an attempt. `flags` come from the user, `has_limits` says that CPU and memory can be limited."""
+    """One container an attempt. `flags` come from the user, `has_limits` says that CPU and memory can be limited.
+
+    `network_fault` says why groups have no network of their own; it is empty if they have.
+    """
 
     name: str
     program: str
@@ -42,11 +48,20 @@ class ContainerEngine:
     processors: int = 1
     has_limits: bool = True
     uses_images: bool = True
+    network_fault: str = ""
+
+    def open_network(self, name: str, hosts: Sequence[str]) -> Network:
+        """Raises: NetworkError."""
+        return network.open_network(self.program, self.name, name, hosts)
+
+    def close_network(self, name: str) -> None:
+        network.close_network(self.program, name)
 
     def prepare(self, room: Room, machine: Machine, host: Mapping[str, str], declared: Mapping[str, str]) -> Prepared:
         variables = self._variables(declared)
         name = _name(room)
-        command = [*self.run_words(), "--name", name, "--entrypoint", _AGENT, *self._user(), *self._resources(room)]
+        own = room.network.words(room.task.label) if room.network and not room.task.shape.host_network else []
+        command = [*self.run_words(own), "--name", name, "--entrypoint", _AGENT, *self._user(), *self._resources(room)]
         for variable in variables:
             command += ["--env", variable]  # its value comes by our environment: others see command lines
         if os.getuid():
@@ -73,13 +88,32 @@ class ContainerEngine:
         """Of what runs, then of what a client left half made: a container is no child of its client."""
         return [[self.program, "kill", name], [self.program, "rm", "--force", name]]
 
-    def run_words(self) -> list[str]:
+    def run_words(self, own_network: Sequence[str] = ()) -> list[str]:
         """What every container has; the agent is process 1, and archives the log itself."""
         words = [self.program, "run", "--rm", "--init=false", "--log-driver", "none"]
         words += ["--security-opt", "label=disable"]  # SELinux keeps containers from directories of the host
-        if not any(flag.split("=")[0] in ("--network", "--net") for flag in self.flags):
-            words += ["--network", "host"]
+        if not self._has_flag_of_network:
+            words += own_network or ["--network", "host"]
         return [*words, *self.flags]
+
+    @property
+    def _has_flag_of_network(self) -> bool:
+        return any(flag.split("=")[0] in ("--network", "--net") for flag in self.flags)
+
+    def with_networks(self, image: str) -> "ContainerEngine":
+        """The engine, with the reason if it cannot give groups a network: tried with an empty image."""
+        if self._has_flag_of_network:
+            return replace(self, network_fault=f"{FLAGS} names one")
+        network.remove_leftovers(self.program)
+        name = f"osmoc-{uuid.uuid4().hex[:12]}"
+        try:
+            tried = self.open_network(name, ["x"])
+            fault = _probe(self, image, tried.words("x"))
+        except NetworkError as error:
+            return replace(self, network_fault=str(error))
+        finally:
+            self.close_network(name)
+        return replace(self, network_fault=fault)
 
     def fault(self, code: int) -> str:
         if code in _NOT_STARTED:
@@ -149,8 +183,8 @@ def _mount(source: str, target: str, is_writable: bool) -> str:
     return ",".join(f'"{field.replace(chr(34), chr(34) * 2)}"' if set(field) & set(',"') else field for field in fields)
 
 
-def find_container_engine(name: str, environment: Mapping[str, str]) -> ContainerEngine:
-    """Raises: EngineError."""
+def find_container_engine(name: str, environment: Mapping[str, str], *, for_groups: bool) -> ContainerEngine:
+    """`for_groups`: whether it can make networks is looked for too, which takes a second. Raises: EngineError."""
     program = shutil.which(name)
     if program is None:
         raise EngineError(f"{name} is not installed")
@@ -159,12 +193,12 @@ def find_container_engine(name: str, environment: Mapping[str, str]) -> Containe
     except ValueError as error:
         raise EngineError(f"{FLAGS} cannot be read: {str(error).lower()}") from None
     try:
-        return _tried(ContainerEngine(name, program, flags, processors=os.cpu_count() or 1))
+        return _tried(ContainerEngine(name, program, flags, processors=os.cpu_count() or 1), for_groups)
     except _CallError as error:
         raise EngineError(f"{name} does not work: {error}. {FLAGS} may hold more flags for `{name} run`") from None
 
 
-def _tried(engine: ContainerEngine) -> ContainerEngine:
+def _tried(engine: ContainerEngine, for_groups: bool) -> ContainerEngine:
     """The engine, without limits where it can run containers, but not limit them. Raises: _CallError."""
     image = _call([engine.program, "import", "-"], _empty_archive()).splitlines()[-1]
     without = replace(engine, has_limits=False)
@@ -172,15 +206,16 @@ def _tried(engine: ContainerEngine) -> ContainerEngine:
         fault = _probe(engine, image)
         if fault and _probe(without, image):
             raise _CallError(fault)
-        return without if fault else engine
+        works = without if fault else engine
+        return works.with_networks(image) if for_groups else works
     finally:
         subprocess.run([engine.program, "rmi", "--force", image], capture_output=True, check=False)
 
 
-def _probe(engine: ContainerEngine, image: str) -> str:
+def _probe(engine: ContainerEngine, image: str, own_network: Sequence[str] = ()) -> str:
     """Runs a program of this machine in an empty image; says why that was not possible, or nothing."""
     program = find_programs().room.resolve()
-    words = [*engine.run_words(), *(["--cpus", "1", "--memory", "64m"] if engine.has_limits else [])]
+    words = [*engine.run_words(own_network), *(["--cpus", "1", "--memory", "64m"] if engine.has_limits else [])]
     words += ["--mount", _mount(str(program.parent), SYSTEM, False), "--entrypoint", f"{SYSTEM}/{program.name}"]
     try:
         _call([*words, image, "-help"])

@@ -6,13 +6,14 @@ osmo-ctrl always runs on this machine, in a room of its own; the socket of both 
 import os
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from osmoc.local.container import ContainerEngine, find_container_engine
 from osmoc.local.container import EngineError as EngineError
+from osmoc.local.network import Network, NetworkError
 from osmoc.local.room import Machine, Prepared, Room, task_config, write_config
 
 Name = Literal["auto", "process", "podman", "docker"]
@@ -25,6 +26,17 @@ class Engine(Protocol):
 
     @property
     def uses_images(self) -> bool: ...
+
+    @property
+    def network_fault(self) -> str:
+        """Why tasks of a group have no network of their own, but that of this machine; empty if they have."""
+        ...
+
+    def open_network(self, name: str, hosts: Sequence[str]) -> Network:
+        """Raises: NetworkError."""
+        ...
+
+    def close_network(self, name: str) -> None: ...
 
     def prepare(self, room: Room, machine: Machine, host: Mapping[str, str], declared: Mapping[str, str]) -> Prepared:
         """`host` is for where no image says otherwise, `declared` what the task asks for."""
@@ -43,6 +55,13 @@ class Engine(Protocol):
 class ProcessEngine:
     name: str = "process"
     uses_images: bool = False
+    network_fault: str = "processes have that of this machine"
+
+    def open_network(self, name: str, hosts: Sequence[str]) -> Network:
+        raise NetworkError(self.network_fault)
+
+    def close_network(self, name: str) -> None:
+        pass
 
     def prepare(self, room: Room, machine: Machine, host: Mapping[str, str], declared: Mapping[str, str]) -> Prepared:
         return Prepared(task_config(room, machine), {**host, **declared})
@@ -54,24 +73,24 @@ class ProcessEngine:
         pass
 
 
-def find_engine(name: Name, environment: Mapping[str, str] = os.environ) -> Engine:
+def find_engine(name: Name, environment: Mapping[str, str] = os.environ, *, for_groups: bool = False) -> Engine:
     """The engine of this name; with `auto` the first container engine that works, else processes.
 
-    Raises: EngineError.
+    `for_groups`: whether it can give a group a network is looked for as well. Raises: EngineError.
     """
     match name:
         case "process":
             return ProcessEngine()
         case "auto":
-            return _first_that_works(environment) or ProcessEngine()
+            return _first_that_works(environment, for_groups) or ProcessEngine()
         case _:
-            return find_container_engine(name, environment)
+            return find_container_engine(name, environment, for_groups=for_groups)
 
 
-def _first_that_works(environment: Mapping[str, str]) -> ContainerEngine | None:
+def _first_that_works(environment: Mapping[str, str], for_groups: bool) -> ContainerEngine | None:
     for name in ("podman", "docker"):
         try:
-            return find_container_engine(name, environment)
+            return find_container_engine(name, environment, for_groups=for_groups)
         except EngineError:
             continue
     return None

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from osmoc.document import TaskDocument
 from osmoc.local.credentials import DATA_KEYS, Credentials
+from osmoc.local.network import Network
 from osmoc.local.programs import Programs
 from osmoc.plan import Task
 from osmoc.tokens import OUTPUT_DIRECTORY
@@ -47,7 +48,7 @@ class Room:
     """One attempt of a task. `osmo` is what `/osmo` is in a pod; `root`, if it is not there, where programs look.
 
     `is_confined` says that osmo-ctrl and commands have namespaces, `in_image` that commands run in a container.
-    `meeting` is that of its group, if that has other tasks.
+    `meeting` and `network` are those of its group, if that has other tasks.
     """
 
     task: Task
@@ -59,6 +60,7 @@ class Room:
     in_image: bool = False
     root: str = ""
     meeting: Meeting | None = None
+    network: Network | None = None
 
     @property
     def output(self) -> Path:

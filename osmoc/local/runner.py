@@ -18,6 +18,7 @@ from osmoc.local.attempt import Exit, Running
 from osmoc.local.credentials import CredentialError, Credentials
 from osmoc.local.engine import Engine
 from osmoc.local.lines import LineLog
+from osmoc.local.network import Network, NetworkError
 from osmoc.local.records import Folder, Run, last_line, last_word
 from osmoc.local.room import Machine, Prepared, Room
 from osmoc.local.schedule import Amount, State
@@ -73,6 +74,8 @@ class Runner:
         self._interrupts = 0
         self._short = ""
         self._held: dict[int, str] = {}
+        self._networks: dict[str, asyncio.Task[Network]] = {}
+        self._network_of: dict[str, asyncio.Task[Network]] = {}
 
     @property
     def _states(self) -> dict[str, State]:
@@ -90,6 +93,8 @@ class Runner:
             for running in self._running.values() if self._bug else ():
                 running.kill()
             await asyncio.gather(writer, looking, *self._jobs, return_exceptions=True)
+            for name in self._networks:
+                await asyncio.to_thread(self._engine.close_network, name)
             if self._short:
                 shutil.rmtree(self._short, ignore_errors=True)
             state = schedule.run_state(self._groups, self._states)
@@ -128,7 +133,13 @@ class Runner:
                 raise self._bug
 
     def _start(self, group: str) -> None:
-        for task in next(item for item in self._groups if item.name == group).tasks:
+        tasks = next(item for item in self._groups if item.name == group).tasks
+        if len(tasks) > 1 and not self._engine.network_fault:
+            name = f"osmoc-{self._run.key}-{uuid.uuid4().hex[:8]}"
+            hosts = [self._tasks[task].label for task in tasks]
+            self._networks[name] = asyncio.create_task(asyncio.to_thread(self._engine.open_network, name, hosts))
+            self._network_of |= dict.fromkeys(tasks, self._networks[name])
+        for task in tasks:
             self._set(task, State.INITIALIZING)
             job = asyncio.create_task(self._task(self._tasks[task]))
             self._jobs.add(job)
@@ -166,8 +177,10 @@ class Runner:
         here.path.mkdir(parents=True, exist_ok=True)
         log = LineLog(here.path / "log", partial(self._view.line, task.name))
         try:
+            if task.name in self._network_of:
+                here = replace(here, network=await self._network_of[task.name])
             ended = await self._live(self._prepare(here, record, gpus, log), here)
-        except (CredentialError, OSError) as error:
+        except (CredentialError, NetworkError, OSError) as error:
             ended = Exit(code=schedule.SYSTEM_FAILED, fault=str(error))
         finally:
             log.close()

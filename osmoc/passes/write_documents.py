@@ -202,6 +202,8 @@ def _binder(task: graph.Task, hosts: Mapping[str, str], context: _Context) -> Ca
             case TokenKind.INPUT:
                 index = names.get(token.argument, token.argument)
                 return f"{moved}{INPUT_DIRECTORY}/{index}"
+            case TokenKind.HOST if local and local.has_networks and token.argument in hosts:
+                return kubernetes_name(token.argument)
             case TokenKind.HOST:
                 return hosts.get(token.argument, "localhost")
             case TokenKind.UUID:

@@ -122,6 +122,57 @@ def test_the_network_is_that_of_the_machine(desk: Desk, web: int) -> None:
     assert done.out == "work | a page of this machine\n", done.err
 
 
+CREW = """\
+workflow:
+  name: crew
+  groups:
+  - name: pair
+    tasks:
+    - name: client
+      lead: true
+      image: IMAGE
+      command: [python3, -c, "CLIENT"]
+    - {name: server_1, image: IMAGE, command: [python3, -u, -c, "SERVER"]}
+    - {name: server_2, image: IMAGE, command: [python3, -u, -c, "SERVER"]}
+"""
+SERVER = (
+    "import os, socket; s = socket.create_server(('0.0.0.0', 8123));"
+    " [s.accept()[0].sendall(socket.gethostbyname(socket.gethostname()).encode()) for _ in range(9)]"
+)
+CLIENT = (
+    "import socket, time; time.sleep(3);"
+    " print([socket.create_connection((host, 8123)).recv(99) for host in ('{{host:server_1}}', '{{host:server_2}}')])"
+)
+
+
+def networks(podman: Podman) -> list[str]:
+    return podman.call("network", "ls", "--quiet", "--filter", "label=osmoc").split()
+
+
+def test_tasks_of_a_group_have_a_network_and_names(desk: Desk, podman: Podman) -> None:
+    """So that two of them may listen at the same port."""
+    text = CREW.replace("IMAGE", PYTHON).replace("CLIENT", CLIENT).replace("SERVER", SERVER)
+    before = networks(podman)
+    done = desk.run(text, "--engine", "podman")
+    if "no network of their own" in done.err:
+        pytest.skip(done.err)
+    assert done.status == 0, done.err
+    assert set(desk.states("crew-1").values()) == {"COMPLETED"}, done.out
+    told = next(line for line in done.out.splitlines() if "| [" in line)
+    first, second = eval(told.partition("| ")[2])
+    assert first != second, "each has an address of its own"
+    assert networks(podman) == before, "nothing is left"
+
+
+def test_flags_may_name_a_network_for_all(desk: Desk) -> None:
+    flags = f"{desk.environment['OSMOC_ENGINE_FLAGS']} --network host"
+    text = CREW.replace("IMAGE", PYTHON).replace("CLIENT", "print('{{host:server_1}}')").replace("SERVER", "0")
+    done = desk.run(text, "--engine", "podman", env={"OSMOC_ENGINE_FLAGS": flags})
+    assert done.status == 0, done.err
+    assert "have no network of their own, but that of this machine: OSMOC_ENGINE_FLAGS names one" in done.err
+    assert "client   | 127.0.0.1" in done.out
+
+
 @pytest.mark.parametrize(("code", "exit_"), [(3, 3), (125, 125), (250, 239)])
 def test_exit_codes(desk: Desk, code: int, exit_: int) -> None:
     done = desk.run(task(f"exit {code}"), "--engine", "podman")
