@@ -270,6 +270,26 @@ def test_ctrl_c_ends_tasks_as_a_cluster_would(desk: Desk, sleeping: "subprocess.
     wait_for(lambda: not processes_of(desk.folder))
 
 
+def test_ctrl_c_ends_all_tasks_of_a_group(desk: Desk) -> None:
+    script = "trap 'echo woken; exit 0' TERM; echo deep; sleep 60 & wait"
+    tasks = "".join(
+        f'    - {{name: {name}, lead: {lead}, image: bash, command: [bash, -c, "{script}"]}}\n'
+        for name, lead in (("one", "true"), ("two", "false"), ("three", "false"))
+    )
+    with desk.start(
+        "run", desk.write(f"workflow:\n  name: crew\n  groups:\n  - name: g\n    tasks:\n{tasks}")
+    ) as process:
+        assert process.stdout is not None
+        told = sorted(process.stdout.readline() for _ in range(3))
+        assert told == ["one   | deep\n", "three | deep\n", "two   | deep\n"]
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert sorted(out.splitlines()) == ["one   | woken", "three | woken", "two   | woken"]
+    assert set(desk.states("crew-1").values()) == {"FAILED_CANCELED"}
+    wait_for(lambda: not processes_of(desk.folder))
+
+
 def test_ctrl_c_twice_ends_at_once(desk: Desk) -> None:
     stubborn = SLEEPER.replace("trap 'echo woken; echo late > {{output}}/late; exit 9' TERM", "trap '' TERM")
     with desk.start("run", desk.write(stubborn)) as process:
