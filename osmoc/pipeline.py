@@ -13,8 +13,9 @@ from osmoc import __version__, codes, document
 from osmoc.decisions import Cluster, Decisions, Local
 from osmoc.diagnostics import Diagnostic, Diagnostics
 from osmoc.emit.argo import emit_argo
+from osmoc.emit.gitops import Controller, for_gitops
 from osmoc.emit.jobs import emit_jobs
-from osmoc.emit.manifests import Manifest
+from osmoc.emit.manifests import Manifest, Manifests
 from osmoc.emit.node_ids import find_clash
 from osmoc.emit.objects import TooLarge
 from osmoc.emit.write import json_lines
@@ -75,6 +76,7 @@ class Options:
     pool: str = ""
     priority: Literal["", "HIGH", "NORMAL", "LOW"] = ""
     workflow_id: str = ""
+    gitops: Controller | None = None
     ignore: tuple[str, ...] = ()
     strict: bool = False
 
@@ -127,7 +129,10 @@ def compile_workflow(
     written = _read(options, found, read_file, render)
     graph = _lower(written, profile, found) if written else None
     plan = _plan(graph, profile, options, written.tree, found) if written and graph else None
-    manifests = _manifests(plan, found) if plan and not found.failed else ()
+    manifests = _manifests(plan, found) if plan and not found.failed else Manifests()
+    if plan and options.gitops:
+        manifests = for_gitops(manifests, options.gitops)
+        _check_retention(plan, found)
     return Result(
         findings=tuple(found),
         failed=found.failed,
@@ -255,11 +260,17 @@ def _identify(draft: Plan, cluster: Cluster, found: Diagnostics) -> str:
     return f"{stem}-{digest.hexdigest()[:8]}"
 
 
-def _manifests(plan: Plan, found: Diagnostics) -> Sequence[Manifest]:
+def _check_retention(plan: Plan, found: Diagnostics) -> None:
+    if plan.profile.retention:
+        message = "with the `retention` of the profile a GitOps controller would run again whatever has expired"
+        found.add(codes.UNSUPPORTED, None, message, help="take `retention` out of the profile")
+
+
+def _manifests(plan: Plan, found: Diagnostics) -> Manifests:
     if plan.target == "local":
-        return ()
+        return Manifests()
     try:
         return emit_argo(plan) if plan.target == "argo" else emit_jobs(plan)
     except TooLarge as error:
         found.add(codes.TARGET_SIZE, None, str(error), help=error.help)
-        return ()
+        return Manifests()

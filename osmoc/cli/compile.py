@@ -1,6 +1,7 @@
 """`osmoc compile`: manifests to a stream, a file or a folder, or compared with a folder."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ _FORMS = ("rendered", "spec", "graph", "plan", "manifests")
 @click.option("-o", "--output", default="-", metavar="-|FILE|DIR", help="Where to write. [standard output]")
 @click.option("--check", "folder", metavar="DIR", help="Write nothing: say whether DIR holds these manifests.")
 @click.option("--format", "format_", type=click.Choice(["yaml", "json"]), default="yaml", help="Form of manifests.")
+@click.option("--gitops", type=click.Choice(["argocd", "flux"]), help="Objects as this controller should treat them.")
 @click.option("--dump-after", type=click.Choice(_FORMS), help="Print what the workflow is after a step, and stop.")
 @workflow_options
 @click.pass_obj
@@ -31,6 +33,7 @@ def compile_command(
     output: str,
     folder: str | None,
     format_: str,
+    gitops: Any,
     dump_after: str | None,
     **options: Any,
 ) -> int:
@@ -44,8 +47,9 @@ def compile_command(
       osmoc compile workflow.yaml | kubectl create -f -
       osmoc compile workflow.yaml --target jobs --set epochs=5 -o deploy/train
       osmoc compile workflow.yaml --check deploy/train
+      osmoc compile workflow.yaml --gitops flux -o deploy/train
     """
-    result = compile_file(file, given(options), context.stdin)
+    result = compile_file(file, replace(given(options), gitops=gitops), context.stdin)
     print_findings(result.findings, "text", sys.stderr)
     if dump_after is not None:
         return _dump(result, dump_after)

@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from osmoc.emit.gitops import Controller
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -61,6 +64,7 @@ class Given:
     workflow_id: str
     strict: bool
     ignore: tuple[str, ...]
+    gitops: "Controller | None" = None
 
 
 def workflow_options(function: _Function) -> _Function:

@@ -39,6 +39,7 @@ def compile_file(name: str, options: Given, stdin: IO[str]) -> Result:
             pool=options.pool,
             priority=options.priority,
             workflow_id=options.workflow_id,
+            gitops=options.gitops,
             ignore=options.ignore,
             strict=options.strict,
         ),

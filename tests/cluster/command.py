@@ -67,6 +67,12 @@ class Desk:
         assert "Traceback" not in err, err
         return Done(process.returncode, out, err)
 
+    def local(self, *words: str) -> Done:
+        """A command that asks no cluster."""
+        words = (sys.executable, "-m", "osmoc", *words)
+        done = subprocess.run(words, cwd=self.folder, capture_output=True, text=True, timeout=60)
+        return Done(done.returncode, done.stdout, done.stderr)
+
     def start(self, *words: str, env: dict[str, str] | None = None) -> "subprocess.Popen[str]":
         return self._process(["-m", "osmoc"], words, env)
 
