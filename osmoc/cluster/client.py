@@ -233,12 +233,10 @@ def open_client(context: str | None, namespace: str | None) -> Client:
     configuration = Configuration()
     try:
         if has_kubeconfig():
-            config.load_kube_config(  # type: ignore[no-untyped-call]
-                context=context, client_configuration=configuration
-            )
+            config.load_kube_config(context=context, client_configuration=configuration)
             own = _namespace_of(context)
         else:
-            config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+            config.load_incluster_config(client_configuration=configuration)
             own = _SERVICE_ACCOUNT.read_text(encoding="utf-8").strip()
     except config.ConfigException as error:
         why = f"there is no kubeconfig ({error})" if not has_kubeconfig() else str(error)
@@ -255,7 +253,7 @@ def has_kubeconfig() -> bool:
 def _namespace_of(context: str | None) -> str:
     from kubernetes import config
 
-    contexts, active = config.list_kube_config_contexts()  # type: ignore[no-untyped-call]
+    contexts, active = config.list_kube_config_contexts()
     chosen = next((one for one in contexts if one["name"] == context), active)
     namespace: str = chosen["context"].get("namespace", "")
     return namespace
