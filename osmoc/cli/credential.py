@@ -1,13 +1,17 @@
 """`osmoc credential`: the Secrets that workflows name, on a cluster. Values are read, and never printed."""
 
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import click
 
 from osmoc.cli.cluster_options import cluster_options, connected
+
+_KEY: Final = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 
 
 @click.group("credential")
@@ -49,6 +53,11 @@ def set_(
     from osmoc.cluster.secrets import set_secret
 
     values = dict(_from_environment(from_env)) | dict(_from_files(from_file))
+    if not all(map(_KEY.fullmatch, (*keys, *values))):
+        # Which one is not repeated: it may hold a value.
+        raise click.UsageError(
+            "a key has letters, digits, `-`, `_` and `.`; its value is asked for, and never a word here"
+        )
     if not keys and not values:
         raise click.UsageError("which keys? Name them, or give --from-env or --from-file")
     with connected(context, namespace) as client:

@@ -228,6 +228,7 @@ def open_client(context: str | None, namespace: str | None) -> Client:
     try:
         from kubernetes import config
         from kubernetes.client import Configuration
+        from yaml import YAMLError
     except ImportError:
         raise NoClusterError("this needs the package `kubernetes`: pip install 'osmoc[cluster]'") from None
     configuration = Configuration()
@@ -239,8 +240,10 @@ def open_client(context: str | None, namespace: str | None) -> Client:
             config.load_incluster_config(client_configuration=configuration)
             own = _SERVICE_ACCOUNT.read_text(encoding="utf-8").strip()
     except config.ConfigException as error:
-        why = f"there is no kubeconfig ({error})" if not has_kubeconfig() else str(error)
+        why = str(error) if has_kubeconfig() else "there is no kubeconfig, and this is no pod"
         raise NoClusterError(f"no cluster: {why}") from None
+    except (YAMLError, OSError, ValueError, KeyError, TypeError) as error:  # the package lets these through
+        raise NoClusterError(f"the kubeconfig cannot be read: {' '.join(str(error).split())}") from None
     return Client(configuration, namespace or own or "default")
 
 
