@@ -258,6 +258,10 @@ class Model:
                 yield Step(f"{name} has uploaded", "slow", world.having(LEAD, pod._replace(stage="waiting")))
             case "upload":
                 yield Step(f"{name} has uploaded", "slow", self._commit(world, task, pod))
+        if task != LEAD and pod.is_alive and not pod.linked and world.end != NOTHING:
+            order = self.ledger.orders[pod.order] if pod.order != NOTHING else None
+            if order is None or order.do not in ("end", "go"):
+                yield Step(f"{name} finds the end in the storage", "slow", self._ending(world, task, pod, world.end))
 
     def _commands(self, world: World) -> Iterator[Step]:
         """Those of others than the lead may run as long as they are let."""
@@ -415,8 +419,13 @@ class Model:
         if seconds < (LIMIT if pod.lead_returns or pod.highest == NOTHING else ABSENCE):
             return world
         verdict = Verdict(completed=False, task="", code=LOST_CODE, exit=LOST_EXIT)
+        return self._ending(world, task, pod, self.ledger.verdicts.number(verdict))
+
+    def _ending(self, world: World, task: int, pod: Pod, verdict: int) -> World:
+        """`Following._end`."""
         is_done = self.ledger.reports[pod.report].phase == "done"
-        order = self.ledger.orders.number(Order(do="go" if is_done else "end", epoch=NOWHERE, verdict=verdict))
+        word = Order(do="go" if is_done else "end", epoch=NOWHERE, verdict=self.ledger.verdicts[verdict])
+        order = self.ledger.orders.number(word)
         return world.having(task, pod._replace(order=order, report=self.ledger.heard(pod.report, order)))
 
     # Faults.

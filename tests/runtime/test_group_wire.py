@@ -368,12 +368,18 @@ class Desk:
                 await asyncio.sleep(0.01)
 
 
+async def no_end() -> None:
+    """What a storage says that knows of none."""
+
+
 @contextlib.asynccontextmanager
 async def follower(port: int, notes: list[str], highest: int = -1) -> AsyncIterator[None]:
     """A task that looks for its lead, and says in `notes` what it finds."""
     talk = Talk(REPORTS[0], lambda report: None)
     lead = Lead(task="lead", host="127.0.0.1", port=port, barrier_timeout=60, absence=60)
-    follows = Following(talk, OURS, lead, "one", highest=highest, keep_highest=lambda attempt: None, say=notes.append)
+    follows = Following(
+        talk, OURS, lead, "one", highest=highest, keep_highest=lambda attempt: None, read_end=no_end, say=notes.append
+    )
     running = asyncio.create_task(follows.run())
     try:
         yield

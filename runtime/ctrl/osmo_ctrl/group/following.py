@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,10 +11,14 @@ from osmo_ctrl.group import coordinator
 from osmo_ctrl.group.messages import NOWHERE, Order, Verdict
 from osmo_ctrl.group.part import Talk
 from osmo_ctrl.group.wire import BEAT, Connection, Identity, RefusedError, connect, heard_within
+from osmo_ctrl.storage.store import StorageError
 
 # Between two tries. The name of a pod is known some seconds after the pod is there.
 _SHORTEST: Final = 0.05
 _LONGEST: Final = 0.5
+# How often the storage is asked whether the group has ended, while there is no coordinator: after it was there, before.
+_LOOK: Final = 5.0
+_EARLY_LOOK: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +36,7 @@ class Following:
     """Carries reports to the coordinator and its orders back, and ends the group for this task when there is none.
 
     `highest` is the lead's highest attempt that this task has seen: an earlier one is a ghost, and is not followed.
+    `read_end` gives what the storage has as the end of the group, if it has one.
     """
 
     def __init__(
@@ -43,8 +48,10 @@ class Following:
         *,
         highest: int,
         keep_highest: Callable[[int], None],
+        read_end: Callable[[], Awaitable[Verdict | None]],
         say: Callable[[str], None],
     ) -> None:
+        self._read_end = read_end
         self._talk = talk
         self._identity = identity
         self._lead = lead
@@ -58,14 +65,18 @@ class Following:
         self._note = ""
 
     async def run(self) -> None:
-        away = time.monotonic()
+        away = looked = time.monotonic()
         pause = _SHORTEST
         while True:
             try:
                 if await self._meet():
-                    away, pause = time.monotonic(), _SHORTEST
+                    away = looked = time.monotonic()
+                    pause = _SHORTEST
             except (OSError, RefusedError) as error:
                 self._tell_once(f"{self._lead.task} at {self._lead.host} is not here: {error}")
+            if time.monotonic() - looked >= (_LOOK if self._was_here else _EARLY_LOOK):
+                await self._look()
+                looked = time.monotonic()
             self._give_up_after(time.monotonic() - away)
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST)
@@ -116,6 +127,20 @@ class Following:
             self._lead_returns = order.lead_returns
             self._talk.hear(order)
 
+    async def _look(self) -> None:
+        """A coordinator that has gone may have ended the group; one that is there may have another pod of this task."""
+        if self._talk.order is not None and self._talk.order.do in ("end", "go"):
+            return
+        with contextlib.suppress(StorageError, TimeoutError):  # the next look may find more
+            async with asyncio.timeout(_LOOK):
+                verdict = await self._read_end()
+            if verdict is not None:
+                self._end(verdict)
+
+    def _end(self, verdict: Verdict) -> None:
+        is_done = self._talk.report.phase == "done"
+        self._talk.hear(Order(do="go" if is_done else "end", epoch=NOWHERE, verdict=verdict))
+
     def _give_up_after(self, seconds: float) -> None:
         """Without a coordinator nobody says when to end: so that is bounded."""
         lead = self._lead
@@ -128,9 +153,7 @@ class Following:
         else:
             code, exit = coordinator.BARRIER_CODE, coordinator.BARRIER_EXIT
             reason = f"{lead.task}, which leads the group, has not come after {limit:g} s"
-        verdict = Verdict(completed=False, task="", code=code, exit=exit, reason=reason)
-        is_done = self._talk.report.phase == "done"
-        self._talk.hear(Order(do="go" if is_done else "end", epoch=NOWHERE, verdict=verdict))
+        self._end(Verdict(completed=False, task="", code=code, exit=exit, reason=reason))
 
     def _tell_once(self, note: str) -> None:
         if note != self._note:

@@ -86,7 +86,7 @@ async def joined(
         running = asyncio.create_task(leading.run(talk))
     else:
         part = Membership(talk, has_barrier=document.group.barrier)
-        running = asyncio.create_task(_following(place, talk).run())
+        running = asyncio.create_task(_following(place, talk, archive).run())
     try:
         yield part
     finally:
@@ -107,7 +107,7 @@ def _leading(place: _Place, archive: Archive) -> Leading:
     )
 
 
-def _following(place: _Place, talk: Talk) -> Following:
+def _following(place: _Place, talk: Talk, archive: Archive) -> Following:
     timeouts, group = place.document.timeouts, place.document.group
     lead = Lead(
         task=group.lead,
@@ -123,5 +123,6 @@ def _following(place: _Place, talk: Talk) -> Following:
         place.document.task,
         highest=place.keeper.state.lead_attempt,
         keep_highest=lambda attempt: place.keeper.change(lead_attempt=attempt),
+        read_end=archive.read_end,
         say=place.say,
     )
