@@ -154,8 +154,7 @@ class _Session:
         given_ = read_credentials(Path(self._wishes.credentials)) if self._wishes.credentials else {}
         programs = find_programs()
         namespaces = probe_namespaces(programs.room)
-        has_groups = any(len(group.tasks) > 1 for group in result.plan.groups.values())
-        engine = find_engine(self._wishes.engine, for_groups=has_groups)
+        engine = find_engine(self._wishes.engine, for_groups=_has_groups(result.plan))
         if not namespaces.are_there and not engine.uses_images:
             # The same once more, for what only tasks with namespaces can do.
             again = self._compile("draft", replace(local, root="/.osmoc/runs/draft-1/tasks"))
@@ -180,7 +179,7 @@ class _Session:
         if not engine.uses_images:
             few = ", ".join(list(images)[:3]) + (" …" if len(images) > 3 else "")
             _warn(f"commands run on this machine, not in their images ({few}): --engine podman uses them")
-        if engine.uses_images and engine.network_fault and any(len(group.tasks) > 1 for group in plan.groups.values()):
+        if engine.uses_images and engine.network_fault and _has_groups(plan):
             _warn(f"tasks of a group have no network of their own, but that of this machine: {engine.network_fault}")
         gpus = max((task.shape.placement.gpu or 0 for task in tasks), default=0)
         if gpus > _gpus():
@@ -235,6 +234,11 @@ class _Session:
         if self._wishes.task not in fresh.tasks:
             raise click.UsageError(f"the workflow has no task `{self._wishes.task}`")
         return again(fresh, earlier, self._wishes.task)
+
+
+def _has_groups(plan: Plan) -> bool:
+    """Of several tasks."""
+    return any(len(group.tasks) > 1 for group in plan.groups.values())
 
 
 def _listed(names: list[str], but: str) -> str:

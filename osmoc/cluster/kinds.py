@@ -21,9 +21,6 @@ class Resource(NamedTuple):
     plural: str
     is_namespaced: bool = True
 
-    def group_of(self, api_version: str) -> str:
-        return api_version.rpartition("/")[0]
-
 
 BATCH: Final = "batch/v1"
 ARGO: Final = "argoproj.io/v1alpha1"
@@ -51,6 +48,12 @@ _RESOURCES: Final[Mapping[tuple[str, str], Resource]] = {
 
 def resource_of(reference: Reference) -> Resource:
     return _RESOURCES[reference.api_version, reference.kind]
+
+
+def resource_name(api_version: str, kind: str) -> str:
+    """As rights and quotas have it: `jobs.batch`, `secrets`."""
+    plural, group = _RESOURCES[api_version, kind].plural, api_version.rpartition("/")[0]
+    return f"{plural}.{group}" if group else plural
 
 
 def reference_to(manifest: Mapping[str, Any]) -> Reference:

@@ -38,7 +38,6 @@ class Source:
     pod: str
     container: str
     has_started: bool
-    has_ended: bool
 
 
 def sources(pods: list[Object], *, task: str = "", is_ctrl: bool = False) -> list[Source]:
@@ -67,7 +66,6 @@ def _source(task: str, attempt: int, pod: Object, is_ctrl: bool) -> Source:
         pod=pod["metadata"]["name"],
         container=container,
         has_started=bool(state.get("running") or state.get("terminated")),
-        has_ended="terminated" in state or status.get("phase") in ("Succeeded", "Failed"),
     )
 
 
@@ -102,12 +100,8 @@ class Following:
         self._workflow_id = workflow_id
         self._task = task
         self._is_ctrl = is_ctrl
-        self._lines: SimpleQueue[Line] = SimpleQueue()
+        self.lines: SimpleQueue[Line] = SimpleQueue()
         self._reading: dict[tuple[str, str], threading.Thread] = {}
-
-    @property
-    def lines(self) -> "SimpleQueue[Line]":
-        return self._lines
 
     @property
     def is_quiet(self) -> bool:
@@ -132,7 +126,7 @@ class Following:
             try:
                 for line in read_lines(self._client, source, follow=True, since=since):
                     since = line.time
-                    self._lines.put(line)
+                    self.lines.put(line)
                 return  # its end
             except ApiError as error:
                 if error.status in (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN):

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from osmoc import codes
 from osmoc.cluster.client import ApiError, Client
-from osmoc.cluster.kinds import ARGO, Object, Reference, resource_of
+from osmoc.cluster.kinds import ARGO, Object, Reference, resource_name
 from osmoc.codes import Code
 from osmoc.plan import Placement, Plan, Task
 from osmoc.yamltree import Path
@@ -105,8 +105,8 @@ def _claims(client: Client, plan: Plan) -> Iterator[Finding]:
 def _rights(client: Client, manifests: Sequence[Object]) -> Iterator[Finding]:
     """Whether whoever calls may make each kind of object; the API server would say so only after some were made."""
     for api_version, kind in dict.fromkeys((one["apiVersion"], one["kind"]) for one in manifests):
-        plural = resource_of(Reference(api_version, kind, "")).plural
-        group = api_version.rpartition("/")[0]
+        resource = resource_name(api_version, kind)
+        plural, _, group = resource.partition(".")
         asked = {"namespace": client.namespace, "verb": "create", "group": group, "resource": plural}
         review = client.create(
             {
@@ -117,7 +117,6 @@ def _rights(client: Client, manifests: Sequence[Object]) -> Iterator[Finding]:
             }
         )
         if not review["status"]["allowed"]:
-            resource = f"{plural}.{group}" if group else plural
             message = f"you may not create {resource} in the namespace `{client.namespace}`"
             yield Finding(codes.NOT_PERMITTED, None, message, "ask for a Role that allows it, or give another -n")
 
@@ -126,9 +125,8 @@ def _quotas(client: Client, plan: Plan, manifests: Sequence[Object]) -> Iterator
     """What can never fit: more objects than are left, or one task that asks for more than all there is."""
     counts: dict[str, int] = {}
     for manifest in manifests:
-        group = manifest["apiVersion"].rpartition("/")[0]
-        plural = resource_of(Reference(manifest["apiVersion"], manifest["kind"], "")).plural
-        for name in (f"count/{plural}.{group}" if group else f"count/{plural}", plural):
+        resource = resource_name(manifest["apiVersion"], manifest["kind"])
+        for name in (f"count/{resource}", resource.partition(".")[0]):
             counts[name] = counts.get(name, 0) + 1
     for quota in _all(client, "v1", "ResourceQuota"):
         hard, used = quota.get("status", {}).get("hard", {}), quota.get("status", {}).get("used", {})

@@ -18,7 +18,7 @@ _WORKFLOW: Final = (ARGO, "Workflow")
 _LOOK: Final = 0.5
 _LEAVING: Final = 600.0
 # Where objects of runs are; of the last ones some clusters have none.
-KINDS: Final = (
+_KINDS: Final = (
     _CONFIG_MAP,
     _POD,
     _JOB,
@@ -123,6 +123,10 @@ def cancel(client: Client, workflow_id: str, who: str) -> bool:
     owner = find_owner(client, workflow_id)
     if read(client, workflow_id).status.has_ended:
         return False
+    if PENDING in owner["metadata"]["labels"]:
+        # Nobody is at work to end it: what is not released never starts.
+        delete(client, workflow_id)
+        return True
     change: Object = {"metadata": {"annotations": {CANCELED: who}}}
     match reference_to(owner).kind:
         case "Workflow":
@@ -130,10 +134,6 @@ def cancel(client: Client, workflow_id: str, who: str) -> bool:
         case "ConfigMap":
             for job in client.list_of(*_JOB, f"{WORKFLOW_ID}={workflow_id},{TASK}")[0]:
                 client.patch(reference_to(job), {"spec": {"suspend": True}})
-    if PENDING in owner["metadata"]["labels"]:
-        # Nobody is at work to end it: what is not released never starts.
-        delete(client, workflow_id)
-        return True
     client.patch(reference_to(owner), change)
     return True
 
@@ -148,7 +148,7 @@ def until_gone(client: Client, workflow_id: str) -> None:
     """Returns when nothing of a deleted run is left. Raises: ApiError, TimeoutError."""
     end = time.monotonic() + _LEAVING
     selector = f"{WORKFLOW_ID}={workflow_id}"
-    for kind in KINDS:
+    for kind in _KINDS:
         while left := _all(client, kind, selector):
             if time.monotonic() > end:
                 raise TimeoutError(f"{len(left)} objects of `{workflow_id}` are still there: {reference_to(left[0])}")

@@ -25,12 +25,6 @@ class Watching:
         self._kinds = tuple(kinds)
         self._selector = selector
         self._news: SimpleQueue[tuple[tuple[str, str], Objects | None, ApiError | None]] = SimpleQueue()
-        self._troubled: ApiError | None = None
-
-    @property
-    def trouble(self) -> ApiError | None:
-        """Why nothing is heard at the moment."""
-        return self._troubled
 
     def objects(self, rest: float) -> Iterator[Objects]:
         """All objects, as soon as all kinds are listed, at each change, and after `rest` seconds without any.
@@ -52,7 +46,6 @@ class Watching:
                 kind, objects, error = self._news.get(timeout=left)
             except Empty:
                 return
-            self._troubled = error
             if error is not None and error.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
                 raise error
             if objects is not None:
