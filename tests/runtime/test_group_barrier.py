@@ -16,6 +16,8 @@ pytestmark = pytest.mark.skipif(not has_programs(), reason="the agent is not bui
 
 Made = list[Group | Pod]
 UNTIL_END = "until test -e $S/end; do sleep 0.05; done"
+# The lead's end is that of all: before it everybody has done what the test looks at.
+TOGETHER = "osmo barrier over"
 MARKED = "arrived() { date +%s%N > $S/arrived-$1; }; passed() { date +%s%N > $S/passed-$1; }"
 
 
@@ -85,6 +87,7 @@ def still_waits(*processes: "subprocess.Popen[str]", seconds: float = 0.7) -> bo
 
 def test_all_go_on_when_the_last_has_come_again_and_again(made: Made, tmp_path: Path) -> None:
     script = "for i in 1 2; do sleep $PAUSE; arrived $i-$N; osmo barrier x --count 3; passed $i-$N; done"
+    script = f"{script}; {TOGETHER}"
     pauses = "case $N in lead) PAUSE=0.5;; one) PAUSE=0;; two) PAUSE=1;; esac"
     assert set(group(made, tmp_path, f"{pauses}; {script}").wait().values()) == {0}
     for number in (1, 2):
@@ -98,6 +101,7 @@ def test_all_go_on_when_the_last_has_come_again_and_again(made: Made, tmp_path: 
 def test_many_rounds_follow_each_other_without_a_pause(made: Made, tmp_path: Path) -> None:
     """Who is fast must not take a call of the round before for one of its own round."""
     script = "for i in $(seq 20); do arrived $i-$N; osmo barrier; ls $S | grep -c arrived-$i- >> $S/seen-$N; done"
+    script = f"{script}; {TOGETHER}"
     assert set(group(made, tmp_path, script).wait().values()) == {0}
     for name in ("lead", "one", "two"):
         assert (tmp_path / f"seen-{name}").read_text().split() == ["3"] * 20
@@ -198,6 +202,7 @@ def test_a_call_whose_process_ended_while_osmo_ctrl_was_away_opens_nothing(made:
 
 def test_calls_of_a_start_that_is_over_count_no_more(made: Made, tmp_path: Path) -> None:
     script = "test $N != one -o -e $S/again || { touch $S/again; sleep 1; exit 75; }; osmo barrier x; passed $N"
+    script = f"{script}; {TOGETHER}"
     retry = {"exit_actions": [{"action": "RESCHEDULE", "codes": [[75, 75]]}]}
     crew = group(made, tmp_path, script, ignore_nonlead_status=False, changes={"*": retry})
     assert crew.pods["one"].wait() == 250
