@@ -142,6 +142,8 @@ def test_the_end_waits_for_what_is_left() -> None:
     world = started(World(plan({"g": []}, {"g": ["lead", "member"]})))
     world.end("lead", 3)
     world.settle()
+    assert world.statuses() == {"g": "FAILED"}
+    assert world.recorded and world.recorded.status is Status.RUNNING
     assert world.finished is None
     world.end("member", 248)
     world.settle()

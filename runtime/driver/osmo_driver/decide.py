@@ -11,12 +11,11 @@ from typing import Final
 
 from osmo_driver.ends import REFUSAL_LIMIT
 from osmo_driver.plan import Group, Plan
-from osmo_driver.records import GroupState, State, Status
+from osmo_driver.records import State, Status
 from osmo_driver.seen import JobSeen, PodSeen, Seen
 from osmo_driver.state import assess
+from osmo_driver.view import View
 
-# The lead's agent exits last of its group: what still runs after this is stuck.
-_LEFTOVER_LIMIT: Final = timedelta(minutes=1)
 _LOST_LIMIT: Final = timedelta(minutes=5)
 
 
@@ -76,7 +75,7 @@ def decide(seen: Seen, plan: Plan, now: datetime) -> list[Action]:
         known = recorded.get(group.name)
         if known and known.status.has_ended:
             leftovers = [job for job in _leftovers(group, seen) if not _is_refused(job, seen, now)]
-            if not _ends_by_itself(group, known, seen, now):
+            if not View(group, known, seen, plan, now).ends_by_itself:
                 reason = f"{known.status}: {known.reason}" if known.reason else known.status.value
                 actions += [Suspend(job, reason) for job in leftovers]
             is_over &= not leftovers
@@ -135,13 +134,6 @@ def _leftovers(group: Group, seen: Seen) -> Iterator[JobSeen]:
 def _is_refused(job: JobSeen, seen: Seen, now: datetime) -> bool:
     refused = seen.refused.get(job.name)
     return refused is not None and now - refused.since > REFUSAL_LIMIT
-
-
-def _ends_by_itself(group: Group, known: GroupState, seen: Seen, now: datetime) -> bool:
-    """After its lead has ended a group's other tasks end, too: they are given a while."""
-    lead = seen.jobs.get(group.job(group.lead))
-    has_led = lead is not None and lead.end is not None and lead.run == seen.run
-    return has_led and known.ended is not None and now - known.ended <= _LEFTOVER_LIMIT
 
 
 def _give_up(plan: Plan, seen: Seen, now: datetime) -> Iterator[GiveUp]:

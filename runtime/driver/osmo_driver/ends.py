@@ -19,7 +19,7 @@ _LONGEST_PAUSE: Final = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """`task` is the one that the exit code is of. `by_lead`: its tasks end by themselves, nobody has to end them."""
+    """`task` is the one that the exit code is of. `by_lead`: its other tasks may yet end by themselves."""
 
     status: Status
     reason: str
@@ -32,9 +32,7 @@ class End:
 def end_of_group(view: View, upstream: dict[str, GroupState]) -> End | None:
     known = view.known
     if known and known.status.has_ended:
-        lead = view.job(view.group.lead)
-        by_lead = lead is not None and lead.end is not None and view.is_mine(lead)
-        return End(known.status, known.reason, known.ended or view.now, by_lead=by_lead)
+        return End(known.status, known.reason, known.ended or view.now, by_lead=view.ends_by_itself)
     return (
         _end_by_lead(view)
         or _end_by_cancel(view)
@@ -61,7 +59,7 @@ def end_of_job(view: View, task: str, job: JobSeen) -> Verdict:
 def _end_by_lead(view: View) -> End | None:
     task = view.group.lead
     job = view.job(task)
-    if job is None or job.end is None or not view.is_mine(job):
+    if job is None or job.end is None or not view.has_led:
         return None
     end = end_of_job(view, task, job)
     return End(end.status, view.named(task, end.reason), job.end.at, task, end.exit, by_lead=True)

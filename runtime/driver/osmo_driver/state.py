@@ -29,7 +29,7 @@ def assess(seen: Seen, plan: Plan, now: datetime) -> State:
     for group in plan.groups:
         known = before.groups[group.name] if before else None
         groups[group.name] = _group_state(View(group, known, seen, plan, now), groups)
-    has_ended = all(group.status.has_ended for group in groups.values())
+    has_ended = all(group.status.has_ended and not _is_under_way(group) for group in groups.values())
     status = workflow_status(groups) if has_ended else _unfinished(groups)
     return State(
         version=1,
@@ -56,8 +56,14 @@ def workflow_status(groups: Mapping[str, GroupState]) -> Status:
 
 
 def _unfinished(groups: Mapping[str, GroupState]) -> Status:
-    is_running = any(group.status is Status.RUNNING for group in groups.values())
-    return Status.RUNNING if is_running else Status.PENDING
+    return Status.RUNNING if any(map(_is_under_way, groups.values())) else Status.PENDING
+
+
+def _is_under_way(group: GroupState) -> bool:
+    """Also when it has ended by its lead, as long as others of its tasks still upload."""
+    if group.status.has_ended:
+        return not all(task.status.has_ended for task in group.tasks.values())
+    return group.status is Status.RUNNING
 
 
 def _reason(groups: Mapping[str, GroupState], status: Status) -> str:
