@@ -39,7 +39,7 @@ lint: install ## formatting, style, layers and types
 schemas: install ## write schemas/ from the models
 	@for name in workflow profile task driver; do \
 	  $(BIN)/osmoc schema $$name > schemas/$$name.schema.json; done
-	@for name in agent group manifest dataset; do \
+	@for name in agent group manifest dataset logs; do \
 	  $(BIN)/python -m osmo_ctrl.schemas $$name > schemas/$$name.schema.json; done
 	@$(BIN)/python -m osmo_driver.schemas > schemas/state.schema.json
 

@@ -5,63 +5,80 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
 from http import HTTPStatus
 from queue import Empty
 from typing import Final
 
 import click
 
+from osmoc.cli.archived_logs import Archive
+from osmoc.cluster.archive import NoArchiveError
 from osmoc.cluster.client import ApiError, Client
-from osmoc.cluster.logs import Following, Line, Source, list_pods, read_lines, sources
-from osmoc.cluster.runs import find_owner, follow
+from osmoc.cluster.logs import Following, Line, Source, Wanted, choose, list_pods, read_lines, sources, without_pod
+from osmoc.cluster.runs import UnknownRunError, follow, read
+from osmoc.cluster.telling import now
 from osmoc.local.telling import shown
+from osmoc.logs_client import KeptLog
+from osmoc.names import kubernetes_name
+from osmoc.report.printable import printable
 
 _TICK: Final = 0.3
 
 
-def print_logs(
-    client: Client, run_id: str, task: str, *, attempt: int | None, timestamps: bool, is_ctrl: bool, seconds: int
-) -> None:
-    """What there is, by time. Raises: UnknownRunError, ApiError, click.ClickException."""
-    find_owner(client, run_id)
-    chosen = _chosen(sources(list_pods(client, run_id), task=task, is_ctrl=is_ctrl), attempt)
-    if not chosen:
-        what = f"`{task}`" if task else "the run"
-        raise click.ClickException(f"there is no pod of {what}{f', attempt {attempt}' if attempt else ''}")
-    printer = _Printer(max(len(source.task) for source in chosen) if not task else 0, timestamps)
-    streams = [_lines(client, source, seconds) for source in chosen if source.has_started]
-    for line in heapq.merge(*streams, key=lambda line: line.time):
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """`seconds` is 0 for all that there is."""
+
+    wanted: Wanted
+    timestamps: bool = False
+    is_ctrl: bool = False
+    seconds: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """`why_not` says what is missing."""
+
+    run: str
+    chosen: list[Source | KeptLog]
+    why_not: str = ""
+    is_deleted: bool = False
+
+
+def print_logs(client: Client, archive: Archive, asked: Asked) -> None:
+    """What there is, by time. Raises: UnknownRunError, NoArchiveError, ApiError, click.ClickException."""
+    found = _find(client, archive, asked)
+    if not found.chosen:
+        attempt = asked.wanted.attempt
+        what = f"`{asked.wanted.task}`" if asked.wanted.task else "the run"
+        which = "" if attempt is None else f", attempt {attempt + 1}"
+        raise click.ClickException(found.why_not or f"there is no pod of {what}{which}, and no log in its storage")
+    _warn(found.why_not)
+    printer = _Printer(0 if asked.wanted.task else max(len(_task(one)) for one in found.chosen), asked.timestamps)
+    for line in _merged(client, archive, asked, found):
         printer.print(line)
 
 
-def _chosen(found: list[Source], attempt: int | None) -> list[Source]:
-    """The attempt that was asked for, else the last one of each task."""
-    if attempt:
-        return [source for source in found if source.attempt == attempt - 1]
-    return list({source.task: source for source in found}.values())
-
-
-def _lines(client: Client, source: Source, seconds: int) -> Iterator[Line]:
-    try:
-        yield from read_lines(client, source, seconds=seconds)
-    except ApiError as error:
-        if error.status != HTTPStatus.NOT_FOUND:  # its pod has just gone
-            raise
-
-
-def follow_logs(client: Client, run_id: str, task: str, *, timestamps: bool, is_ctrl: bool) -> None:
-    """Until the run has ended. Raises: UnknownRunError, ApiError."""
-    following = Following(client, run_id, task=task, is_ctrl=is_ctrl)
-    states = follow(client, run_id, rest=_TICK)
-    state = next(states)
-    printer = _Printer(max(map(len, state.tasks), default=0) if not task else 0, timestamps)
+def follow_logs(client: Client, archive: Archive, asked: Asked) -> None:
+    """Until the run has ended. Raises: UnknownRunError, NoArchiveError, ApiError."""
+    found = _find(client, archive, asked)
+    _warn(found.why_not)
+    printer = _Printer(0 if asked.wanted.task else max(map(len, map(_task, found.chosen)), default=1), asked.timestamps)
+    kept = [one for one in found.chosen if isinstance(one, KeptLog)]
+    for line in heapq.merge(*archive.read(found.run, kept), key=_time):
+        printer.print(line)
+    if found.is_deleted:
+        return
+    following = Following(client, archive.workflow_id, task=asked.wanted.task, is_ctrl=asked.is_ctrl)
     following.start()
     ended = threading.Event()
     trouble: list[Exception] = []
 
     def until_end() -> None:
         try:
-            for _ in states:
+            for _ in follow(client, archive.workflow_id, rest=_TICK):
                 pass
         except Exception as error:
             trouble.append(error)
@@ -71,6 +88,81 @@ def follow_logs(client: Client, run_id: str, task: str, *, timestamps: bool, is_
     _pump(following, printer, ended)
     if trouble:
         raise trouble[0]
+
+
+def _find(client: Client, archive: Archive, asked: Asked) -> _Found:
+    wanted = asked.wanted
+    try:
+        state = read(client, archive.workflow_id)
+    except UnknownRunError as unknown:
+        return _find_deleted(archive, asked, unknown)
+    pods = sources(list_pods(client, archive.workflow_id), task=wanted.task, is_ctrl=asked.is_ctrl)
+    gone = without_pod(state, pods, wanted)
+    if not gone:
+        return _Found(state.run, choose(pods, (), wanted))
+    names = ", ".join(f"`{task}`" for task in gone)
+    if asked.is_ctrl:
+        return _Found(state.run, choose(pods, (), wanted), f"what osmo-ctrl said is gone with the pods of {names}")
+    try:
+        kept = [log for log in archive.find(state.run).logs if kubernetes_name(log.task) in gone]
+    except NoArchiveError as error:
+        return _Found(state.run, choose(pods, (), wanted), f"{names} has no pod any more: {error}")
+    return _Found(state.run, choose(pods, kept, wanted))
+
+
+def _find_deleted(archive: Archive, asked: Asked, unknown: UnknownRunError) -> _Found:
+    """What the newest run of this id has left in the storage, if anything."""
+    try:
+        kept = archive.find("")
+    except NoArchiveError as error:
+        raise UnknownRunError(f"{unknown}. Of a deleted one nothing can be said: {error}") from None
+    if asked.is_ctrl or not kept.logs:
+        raise unknown
+    return _Found(kept.run, choose((), kept.logs, asked.wanted), is_deleted=True)
+
+
+def _merged(client: Client, archive: Archive, asked: Asked, found: _Found) -> Iterator[Line]:
+    pods = [one for one in found.chosen if isinstance(one, Source) and one.has_started]
+    kept = [one for one in found.chosen if isinstance(one, KeptLog)]
+    # Of what is kept there is all; the kubelet knows itself what the last seconds are.
+    since = f"{now() - timedelta(seconds=asked.seconds):%Y-%m-%dT%H:%M:%S}" if asked.seconds else ""
+    of_pods = [_lines(client, archive, found.run, source, asked) for source in pods]
+    for line in heapq.merge(*of_pods, *archive.read(found.run, kept), key=_time):
+        if line.time >= since:
+            yield line
+
+
+def _lines(client: Client, archive: Archive, run: str, source: Source, asked: Asked) -> Iterator[Line]:
+    """Of a pod; if it goes this very moment, or its node is out of reach, what is kept of it."""
+    is_begun = False
+    try:
+        for line in read_lines(client, source, seconds=asked.seconds):
+            is_begun = True
+            yield line
+        return
+    except ApiError as error:
+        is_gone = error.status == HTTPStatus.NOT_FOUND or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        if is_begun or asked.is_ctrl or not is_gone:
+            raise
+        trouble = error
+    try:
+        kept = [log for log in archive.find(run).logs if source.uid.startswith(log.pod)]
+        yield from (line for some in archive.read(run, kept) for line in some)
+    except NoArchiveError as error:
+        _warn(f"the log of the pod `{source.pod}` cannot be read: {trouble}; and {error}")
+
+
+def _task(one: Source | KeptLog) -> str:
+    return kubernetes_name(one.task)
+
+
+def _time(line: Line) -> str:
+    return line.time
+
+
+def _warn(text: str) -> None:
+    if text:
+        sys.stderr.write(f"warning: {printable(text)}\n")
 
 
 @contextmanager

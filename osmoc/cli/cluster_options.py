@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from osmoc.cluster.archive import NoArchiveError
 from osmoc.cluster.client import ApiError, Client, NoClusterError, open_client
 from osmoc.cluster.runs import UnknownRunError
 
@@ -26,7 +27,7 @@ def connected(context: str | None, namespace: str | None) -> Iterator[Client]:
     """A client of the cluster; what goes wrong with it is told in a line, and not as a fault of osmoc."""
     try:
         yield open_client(context, namespace)
-    except (NoClusterError, UnknownRunError, TimeoutError) as error:
+    except (NoClusterError, NoArchiveError, UnknownRunError, TimeoutError) as error:
         raise click.ClickException(str(error)) from None
     except ApiError as error:
         raise click.ClickException(told(error)) from None

@@ -11,8 +11,9 @@ from osmoc.cli.dataset_options import Given, Reference, dataset_options, find_pl
 from osmoc.cli.dataset_progress import watched
 from osmoc.cli.dataset_report import report
 from osmoc.cli.main import FINDINGS
-from osmoc.datasets_client import DatasetFailed, RuntimeMissing, call
+from osmoc.datasets_client import call
 from osmoc.report.printable import printable
+from osmoc.runtime_process import RuntimeFailed, RuntimeMissing
 
 
 @click.group("dataset")
@@ -292,6 +293,6 @@ def _call(
             return call(operation, place, {**arguments, "patience": options.retry_for}, on_event)
     except RuntimeMissing as error:
         raise click.UsageError(str(error)) from None
-    except DatasetFailed as error:
+    except RuntimeFailed as error:
         sys.stderr.write(f"error: {printable(str(error))}\n")
         return None

@@ -153,8 +153,11 @@ def _credential(names: list[str], url: str, options: Given) -> Mapping[str, str]
                 return known[name]
         wanted = ", ".join(f"`{name}`" for name in dict.fromkeys(filter(None, names)))
         raise click.UsageError(f"{options.credentials} has no credential for {url}; it would be called {wanted}")
-    if url.startswith("file:"):
-        return {}
+    return {} if url.startswith("file:") else credential_of_environment()
+
+
+def credential_of_environment() -> Mapping[str, str]:
+    """The keys that a Secret would have; nothing if there are none."""
     found = {key: value for key, names in _VARIABLES.items() if (value := _first_set(names))}
     # One half of a key is none.
     return found if "access_key" in found else {}

@@ -3,13 +3,19 @@
 import heapq
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import click
 
 from osmoc.cli.cluster_options import cluster_options, connected
+from osmoc.cli.dataset_options import credential_of_environment
 from osmoc.cli.status import find_local
+from osmoc.cli.workflow import load_profile
 from osmoc.local.lines import Line, read_lines
 from osmoc.local.records import Folder, UnknownRunError
+from osmoc.names import kubernetes_name
+from osmoc.profile import Storage
 
 
 @click.command("logs")
@@ -20,6 +26,8 @@ from osmoc.local.records import Folder, UnknownRunError
 @click.option("--since", type=click.IntRange(1), metavar="SECONDS", help="Only the last seconds; on a cluster.")
 @click.option("--timestamps", is_flag=True, help="Begin each line with its time.")
 @click.option("--ctrl", is_flag=True, help="What osmo-ctrl said instead.")
+@click.option("--storage", default="", metavar="URL", help="Where runs keep their logs. [as the run was told]")
+@click.option("--endpoint", default="", metavar="URL", help="Of that storage, as it is reached from here.")
 @cluster_options
 def logs_command(
     run_id: str,
@@ -29,18 +37,23 @@ def logs_command(
     since: int | None,
     timestamps: bool,
     ctrl: bool,
+    storage: str,
+    endpoint: str,
     context: str | None,
     namespace: str | None,
 ) -> int:
     """Print the output of a task; of all tasks of the run, by time, without a TASK.
 
-    A run of `osmoc run` in this folder is meant if there is one with this ID, else one on the cluster.
+    A run of `osmoc run` in this folder is meant if there is one with this ID, else one on the cluster. Where a pod is
+    gone, or all of the run, its log is read from the storage: by the Secret of the namespace, or else by a key in
+    OSMO_ACCESS_KEY_ID and OSMO_ACCESS_KEY.
 
     \b
     Examples:
       osmoc logs hello-1
       osmoc logs hello-1 greet --attempt 2
       osmoc logs train-1f3a09bc --follow
+      osmoc logs train-1f3a09bc --endpoint http://localhost:9000
     """
     if attempt and not task:
         raise click.UsageError("--attempt needs a TASK")
@@ -49,16 +62,27 @@ def logs_command(
         return _print_local(local, task, attempt, timestamps, ctrl)
     if follow and (attempt or since):
         raise click.UsageError("--follow shows all that is written from now on: not with --attempt or --since")
-    from osmoc.cli.cluster_logs import follow_logs, print_logs
+    from osmoc.cli.archived_logs import Archive
+    from osmoc.cli.cluster_logs import Asked, follow_logs, print_logs
+    from osmoc.cluster.logs import Wanted
+    from osmoc.logs_client import StoragePlace
 
-    with connected(context, namespace) as client:
-        if follow:
-            follow_logs(client, run_id, task or "", timestamps=timestamps, is_ctrl=ctrl)
-        else:
-            print_logs(
-                client, run_id, task or "", attempt=attempt, timestamps=timestamps, is_ctrl=ctrl, seconds=since or 0
-            )
+    wanted = Wanted(kubernetes_name(task or ""), attempt - 1 if attempt else None, every=follow)
+    asked = Asked(wanted, timestamps=timestamps, is_ctrl=ctrl, seconds=since or 0)
+    given = StoragePlace(storage, endpoint, credential=credential_of_environment())
+    with (
+        connected(context, namespace) as client,
+        TemporaryDirectory(prefix="osmoc-logs-", ignore_cleanup_errors=True) as folder,
+    ):
+        archive = Archive(client, run_id, _usual_storage(), given, Path(folder))
+        (follow_logs if follow else print_logs)(client, archive, asked)
     return 0
+
+
+def _usual_storage() -> Storage:
+    """Of a run that cannot be asked any more."""
+    profile, _ = load_profile(None)
+    return profile.storage if profile and profile.storage else Storage.default()
 
 
 def _print_local(folder: Folder, task: str | None, attempt: int | None, timestamps: bool, ctrl: bool) -> int:

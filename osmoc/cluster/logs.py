@@ -1,8 +1,8 @@
-"""What tasks of a run on a cluster write: of their pods, as the kubelet keeps it."""
+"""What tasks of a run on a cluster write: of their pods, as the kubelet keeps it; without a pod, from the storage."""
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from queue import SimpleQueue
@@ -11,17 +11,23 @@ from typing import Final
 from osmoc.cluster.client import ApiError, Client
 from osmoc.cluster.kinds import Object
 from osmoc.cluster.reading import TASK, WORKFLOW_ID
+from osmoc.cluster.state import State, Status
 from osmoc.cluster.watching import Watching
+from osmoc.logs_client import KeptLog
+from osmoc.names import kubernetes_name
 
 _REST: Final = 15.0
 _PAUSE: Final = 1.0
 _POD: Final = ("v1", "Pod")
-_ATTEMPT: Final = "batch.kubernetes.io/job-index-failure-count"
+_UID: Final = 8  # so much of a pod's uid is in the names of a storage
+# Where a pod's attempt stands: the annotation on Jobs, the variable of osmo-ctrl on Argo.
+_FAILURES: Final = "batch.kubernetes.io/job-index-failure-count"
+_ATTEMPT: Final = "OSMO_ATTEMPT"
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """`time` is the kubelet's, as text that sorts."""
+    """`time` is the kubelet's or the agent's, as text that sorts."""
 
     task: str
     attempt: int
@@ -31,30 +37,25 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A container whose output is a task's."""
+    """A container whose output is a task's; attempts are counted from 0."""
 
     task: str
     attempt: int
     pod: str
+    uid: str
     container: str
     has_started: bool
 
 
 def sources(pods: list[Object], *, task: str = "", is_ctrl: bool = False) -> list[Source]:
     """Of all pods of a run, by task and attempt."""
-    found: dict[str, list[Object]] = {}
-    for pod in sorted(pods, key=lambda pod: (_failures(pod), pod["metadata"]["creationTimestamp"])):
-        name = pod["metadata"]["labels"].get(TASK, "")
-        if name and task in ("", name):
-            found.setdefault(name, []).append(pod)
-    return [_source(name, n, pod, is_ctrl) for name, some in found.items() for n, pod in enumerate(some)]
+    labeled = [(pod["metadata"]["labels"].get(TASK, ""), pod) for pod in pods]
+    found = [_source(name, pod, is_ctrl) for name, pod in labeled if name and task in ("", name)]
+    made = {pod["metadata"]["uid"]: pod["metadata"]["creationTimestamp"] for pod in pods}
+    return sorted(found, key=lambda source: (source.task, source.attempt, made[source.uid]))
 
 
-def _failures(pod: Object) -> int:
-    return int(pod["metadata"].get("annotations", {}).get(_ATTEMPT, 0))
-
-
-def _source(task: str, attempt: int, pod: Object, is_ctrl: bool) -> Source:
+def _source(task: str, pod: Object, is_ctrl: bool) -> Source:
     names = [container["name"] for container in pod["spec"]["containers"]]
     container = "osmo-ctrl" if is_ctrl else task if task in names else "main"
     status = pod.get("status", {})
@@ -62,11 +63,70 @@ def _source(task: str, attempt: int, pod: Object, is_ctrl: bool) -> Source:
     state: Object = next((one.get("state", {}) for one in reported if one["name"] == container), {})
     return Source(
         task=task,
-        attempt=attempt,
+        attempt=_attempt(pod),
         pod=pod["metadata"]["name"],
+        uid=pod["metadata"]["uid"],
         container=container,
         has_started=bool(state.get("running") or state.get("terminated")),
     )
+
+
+def _attempt(pod: Object) -> int:
+    if failures := pod["metadata"].get("annotations", {}).get(_FAILURES):
+        return int(failures)
+    containers = [*pod["spec"]["containers"], *pod["spec"].get("initContainers", ())]
+    told = (one.get("value") for container in containers for one in container.get("env", ()) if one["name"] == _ATTEMPT)
+    return int(next(filter(None, told), 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Of one task or of all, the last attempt of each, a certain one, or every one."""
+
+    task: str = ""
+    attempt: int | None = None
+    every: bool = False
+
+    def of(self, attempts: int) -> Collection[int]:
+        """Which ones that is of a task that has had so many; of some of the past nobody has counted them."""
+        if self.attempt is not None:
+            return (self.attempt,)
+        return range(max(attempts, 1)) if self.every else (max(attempts, 1) - 1,)
+
+
+def without_pod(state: State, found: Sequence[Source], wanted: Wanted) -> list[str]:
+    """Tasks that have begun, and of which pods do not have all that is wanted."""
+    there = {(source.task, source.attempt) for source in found}
+    begun = {
+        kubernetes_name(name): wanted.of(task.attempts)
+        for name, task in state.tasks.items()
+        if task.attempts or (task.started and task.status is not Status.FAILED_UPSTREAM)
+    }
+    return [
+        name
+        for name, attempts in begun.items()
+        if wanted.task in ("", name) and not {(name, attempt) for attempt in attempts} <= there
+    ]
+
+
+def choose(found: Sequence[Source], kept: Sequence[KeptLog], wanted: Wanted) -> list[Source | KeptLog]:
+    """What is wanted, by task and attempt; of an attempt that has both, its pod."""
+    pods = {source.uid[:_UID] for source in found}
+    by_task: dict[str, list[tuple[int, Source | KeptLog]]] = {}
+    for log in kept:
+        if log.pod not in pods and wanted.task in ("", kubernetes_name(log.task)):
+            by_task.setdefault(kubernetes_name(log.task), []).append((log.number, log))
+    for source in found:
+        by_task.setdefault(source.task, []).append((source.attempt, source))
+    chosen: list[Source | KeptLog] = []
+    for name in sorted(by_task):
+        attempts = sorted(by_task[name], key=lambda pair: pair[0])
+        if wanted.attempt is not None:
+            attempts = [pair for pair in attempts if pair[0] == wanted.attempt]
+        elif not wanted.every:
+            attempts = attempts[-1:]
+        chosen += [one for _, one in attempts]
+    return chosen
 
 
 def read_lines(

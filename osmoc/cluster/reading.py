@@ -23,6 +23,7 @@ PENDING: Final = "osmo.pending"
 DIGEST: Final = "osmo.digest"
 CANCELED: Final = "osmo.canceled"
 
+_STATIC: Final = "static"  # what pods without a driver take for their run
 _STATE: Final = "state.json"
 _COMPRESSED: Final = "state.json.gz"
 
@@ -63,7 +64,8 @@ def owner_of(workflow_id: str, target: str, has_driver: bool) -> Reference:
 def read_state(found: Found) -> State:
     owner = found.owner
     meta = owner["metadata"]
-    base = State(workflow_id=meta["labels"][WORKFLOW_ID], run=meta["uid"], status=Status.PENDING)
+    run = meta["uid"] if owner["kind"] != "ConfigMap" else _STATIC
+    base = State(workflow_id=meta["labels"][WORKFLOW_ID], run=run, status=Status.PENDING)
     base = base.model_copy(update={"started": _time(meta["creationTimestamp"])})
     if PENDING in meta["labels"]:
         reason = "not started: its apply was interrupted; the same apply finishes it, `osmoc delete` removes it"

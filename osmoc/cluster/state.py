@@ -66,7 +66,7 @@ class GroupState(Record):
 
 
 class State(Record):
-    """Of one run. `run` is the uid of the object that owns it."""
+    """Of one run. `run` is what its pods and the storage call it: the uid of its owner, `static` without a driver."""
 
     workflow_id: str
     run: str

@@ -113,12 +113,21 @@ async def newest_completed(store: Store, workflow_id: str, run: str, task: str) 
 
 async def newest_of_any_run(store: Store, workflow_id: str, task: str) -> Manifest | None:
     """Of the newest run in which the task was completed, as an input from `<workflow id>:<task>` means it."""
-    runs = [found async for found in store.list(f"{workflow_id}/runs")]
-    for found in sorted(runs, key=_age, reverse=True):
-        run = found.path.rpartition("/")[2].removesuffix(".json")
+    for run in await _runs(store, workflow_id):
         if manifest := await newest_completed(store, workflow_id, run, task):
             return manifest
     return None
+
+
+async def newest_run(store: Store, workflow_id: str) -> str:
+    """Empty if there was none."""
+    return next(iter(await _runs(store, workflow_id)), "")
+
+
+async def _runs(store: Store, workflow_id: str) -> list[str]:
+    """The newest first."""
+    runs = [found async for found in store.list(f"{workflow_id}/runs")]
+    return [found.path.rpartition("/")[2].removesuffix(".json") for found in sorted(runs, key=_age, reverse=True)]
 
 
 def _age(found: Found) -> tuple[float, str]:

@@ -38,11 +38,18 @@ def _dataset() -> dict[str, Any]:
     return schema()
 
 
+def _logs() -> dict[str, Any]:
+    from osmo_ctrl.kept_logs import schema
+
+    return schema()
+
+
 SCHEMAS: Final[dict[str, Callable[[], dict[str, Any]]]] = {
     "agent": _agent,
     "group": _group,
     "manifest": _manifest,
     "dataset": _dataset,
+    "logs": _logs,
 }
 
 
