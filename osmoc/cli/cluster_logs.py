@@ -3,7 +3,7 @@
 import heapq
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -39,9 +39,10 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """`why_not` says what is missing."""
+    """`width` is that of the longest name of a task, and `why_not` says what is missing."""
 
     run: str
+    width: int
     chosen: list[Source | KeptLog]
     why_not: str = ""
     is_deleted: bool = False
@@ -56,7 +57,7 @@ def print_logs(client: Client, archive: Archive, asked: Asked) -> None:
         which = "" if attempt is None else f", attempt {attempt + 1}"
         raise click.ClickException(found.why_not or f"there is no pod of {what}{which}, and no log in its storage")
     _warn(found.why_not)
-    printer = _Printer(0 if asked.wanted.task else max(len(_task(one)) for one in found.chosen), asked.timestamps)
+    printer = _Printer(0 if asked.wanted.task else found.width, asked.timestamps)
     for line in _merged(client, archive, asked, found):
         printer.print(line)
 
@@ -65,7 +66,7 @@ def follow_logs(client: Client, archive: Archive, asked: Asked) -> None:
     """Until the run has ended. Raises: UnknownRunError, NoArchiveError, ApiError."""
     found = _find(client, archive, asked)
     _warn(found.why_not)
-    printer = _Printer(0 if asked.wanted.task else max(map(len, map(_task, found.chosen)), default=1), asked.timestamps)
+    printer = _Printer(0 if asked.wanted.task else found.width, asked.timestamps)
     kept = [one for one in found.chosen if isinstance(one, KeptLog)]
     for line in heapq.merge(*archive.read(found.run, kept), key=_time):
         printer.print(line)
@@ -97,17 +98,21 @@ def _find(client: Client, archive: Archive, asked: Asked) -> _Found:
     except UnknownRunError as unknown:
         return _find_deleted(archive, asked, unknown)
     pods = sources(list_pods(client, archive.workflow_id), task=wanted.task, is_ctrl=asked.is_ctrl)
-    gone = without_pod(state, pods, wanted)
-    if not gone:
-        return _Found(state.run, choose(pods, (), wanted))
-    names = ", ".join(f"`{task}`" for task in gone)
+    kept, why_not = _kept(archive, state.run, without_pod(state, pods, wanted), asked)
+    return _Found(state.run, max(map(len, state.tasks), default=1), choose(pods, kept, wanted), why_not)
+
+
+def _kept(archive: Archive, run: str, tasks: Sequence[str], asked: Asked) -> tuple[Sequence[KeptLog], str]:
+    """Logs of tasks that have no pod any more, or why there are none."""
+    names = ", ".join(f"`{task}`" for task in tasks)
+    if not tasks:
+        return (), ""
     if asked.is_ctrl:
-        return _Found(state.run, choose(pods, (), wanted), f"what osmo-ctrl said is gone with the pods of {names}")
+        return (), f"what osmo-ctrl said is gone with the pods of {names}"
     try:
-        kept = [log for log in archive.find(state.run).logs if kubernetes_name(log.task) in gone]
+        return [log for log in archive.find(run).logs if kubernetes_name(log.task) in tasks], ""
     except NoArchiveError as error:
-        return _Found(state.run, choose(pods, (), wanted), f"{names} has no pod any more: {error}")
-    return _Found(state.run, choose(pods, kept, wanted))
+        return (), f"{names}: no pod any more, and {error}"
 
 
 def _find_deleted(archive: Archive, asked: Asked, unknown: UnknownRunError) -> _Found:
@@ -118,7 +123,8 @@ def _find_deleted(archive: Archive, asked: Asked, unknown: UnknownRunError) -> _
         raise UnknownRunError(f"{unknown}. Of a deleted one nothing can be said: {error}") from None
     if asked.is_ctrl or not kept.logs:
         raise unknown
-    return _Found(kept.run, choose((), kept.logs, asked.wanted), is_deleted=True)
+    width = max(len(log.task) for log in kept.logs)
+    return _Found(kept.run, width, choose((), kept.logs, asked.wanted), is_deleted=True)
 
 
 def _merged(client: Client, archive: Archive, asked: Asked, found: _Found) -> Iterator[Line]:
@@ -150,10 +156,6 @@ def _lines(client: Client, archive: Archive, run: str, source: Source, asked: As
         yield from (line for some in archive.read(run, kept) for line in some)
     except NoArchiveError as error:
         _warn(f"the log of the pod `{source.pod}` cannot be read: {trouble}; and {error}")
-
-
-def _task(one: Source | KeptLog) -> str:
-    return kubernetes_name(one.task)
 
 
 def _time(line: Line) -> str:

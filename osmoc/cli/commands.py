@@ -21,6 +21,7 @@ _COMMANDS: Final = {
     "wait": "Wait until a run on a cluster has ended.",
     "cancel": "End runs on a cluster.",
     "delete": "Remove runs from a cluster.",
+    "prune": "Remove what is over: manifests of runs from a repository, or runs from a cluster.",
     "graph": "Draw the graph of a workflow.",
     "explain": "Explain a finding by its code.",
     "schema": "Print the JSON Schema of workflows, profiles or task documents.",

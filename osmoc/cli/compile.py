@@ -40,7 +40,8 @@ def compile_command(
     """Write the manifests of a workflow: ConfigMaps, Services, and a Workflow for Argo or Jobs with their driver.
 
     A DIR gets one file an object and a kustomization.yaml; what an earlier compile left there and this one does not
-    write is removed. The same input gives the same bytes. With --check the exit status is 1 if DIR is stale.
+    write is removed. The same input gives the same bytes. With --check the exit status is 1 if DIR is stale;
+    standard error says which run a commit of them would start.
 
     \b
     Examples:
@@ -58,6 +59,8 @@ def compile_command(
     if folder is not None:
         difference = compare_folder(Path(folder), _files(result, format_))
         sys.stdout.write(difference)
+        if difference:
+            sys.stderr.write(f"{_what_starts(result, Path(folder))}\n")
         return FINDINGS if difference else 0
     _write(result, output, format_)
     return 0
@@ -77,6 +80,19 @@ def _write(result: Result, output: str, format_: str) -> None:
         sys.stdout.writelines(parts)
     else:
         write_file(path, parts)
+
+
+def _what_starts(result: Result, folder: Path) -> str:
+    """What a GitOps controller would make of these manifests in place of those that a folder has."""
+    from osmoc.cli.written_runs import folder_run
+
+    assert result.plan is not None
+    new, old = result.plan.workflow_id, folder_run(folder)
+    if old is None:
+        return f"a commit of these manifests starts {new}"
+    if old.workflow_id == new:
+        return f"a commit of these manifests starts nothing: {new} stays the same run"
+    return f"a commit of these manifests starts {new}; {old.workflow_id} goes on as it is"
 
 
 def _files(result: Result, format_: str) -> dict[str, str]:

@@ -78,17 +78,26 @@ def compare_folder(folder: Path, files: Mapping[str, str]) -> str:
 
 def _stale(folder: Path, files: Mapping[str, str]) -> list[str]:
     """Files of an earlier compile that no longer belong here."""
-    import yaml
-
     index = folder / INDEX
     if not index.is_file():
         return []
-    text = index.read_text(encoding="utf-8")
-    if not text.startswith(_HEADER):
+    listed = listed_files(folder)
+    if listed is None:
         raise click.UsageError(f"{index} was not written by osmoc: choose another folder")
+    return [name for name in listed if name not in files]
+
+
+def listed_files(folder: Path) -> list[str] | None:
+    """Files that are there and that the folder's index lists; None if osmoc has not written it."""
+    import yaml
+
+    index = folder / INDEX
+    text = index.read_text(encoding="utf-8", errors="replace")
+    if not text.startswith(_HEADER):
+        return None
     try:
         listed = yaml.safe_load(text).get("resources") or []
     except (yaml.YAMLError, AttributeError):
         raise click.UsageError(f"{index} is damaged: remove it and the manifests beside it") from None
     names = [name for name in listed if isinstance(name, str) and Path(name).name == name]
-    return [name for name in names if name not in files and (folder / name).is_file()]
+    return [name for name in names if (folder / name).is_file()]

@@ -141,6 +141,12 @@ def cancel(client: Client, workflow_id: str, who: str) -> bool:
 def delete(client: Client, workflow_id: str) -> None:
     """With all that belongs to it. Raises: UnknownRunError."""
     owner = find_owner(client, workflow_id)
+    # What `apply` has made goes with its owner. Of a run that somebody else applied nothing belongs to it; the owner
+    # goes last, so that whoever was interrupted finds the run again.
+    for kind in _KINDS:
+        for item in _all(client, kind, f"{WORKFLOW_ID}={workflow_id}"):
+            if not item["metadata"].get("ownerReferences") and item["metadata"]["uid"] != owner["metadata"]["uid"]:
+                client.delete(reference_to(item), uid=item["metadata"]["uid"])
     client.delete(reference_to(owner), uid=owner["metadata"]["uid"])
 
 

@@ -117,7 +117,7 @@ def test_who_cannot_reach_the_storage_is_told_why_and_what_to_do(
     nobody = {"KUBECONFIG": str(_reader(desk.namespace, tmp_path))}
     half = desk.osmoc("logs", ended, env=nobody)
     assert half.status == 0 and set(said(half.out)) == {line for line in SAID if line.startswith("again")}
-    assert half.err.startswith("warning: `say-it` has no pod any more: you may not read the Secret `osmo-storage`")
+    assert half.err.startswith("warning: `say-it`: no pod any more, and you may not read the Secret `osmo-storage`")
     assert 'cannot get resource "secrets"' in half.err
     none = desk.osmoc("logs", ended, "say-it", env=nobody)
     assert none.status == 2 and "--storage URL, and a key in OSMO_ACCESS_KEY_ID" in none.err
