@@ -3,15 +3,18 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Final
 
 from osmoc.cluster.archive import NoArchiveError, find_storage
 from osmoc.cluster.client import Client
 from osmoc.cluster.logs import Line
-from osmoc.local import lines
+from osmoc.local.lines import parse_line
 from osmoc.logs_client import KeptLog, KeptRun, StoragePlace, fetch_logs, list_logs
 from osmoc.names import kubernetes_name
 from osmoc.profile import Storage
 from osmoc.runtime_process import RuntimeFailed, RuntimeMissing
+
+_BLOCK: Final = 64 * 1024
 
 
 class Archive:
@@ -58,7 +61,7 @@ def _no_archive(error: RuntimeMissing | RuntimeFailed) -> NoArchiveError:
 def _lines(log: KeptLog, path: Path) -> Iterator[Line]:
     """Parts of a long line become one again, as the kubelet has it."""
     begun: dict[str, Line] = {}
-    for part in lines.read_lines(path):
+    for part in filter(None, map(parse_line, _raw_lines(path))):
         first = begun.pop(part.stream, None)
         text = (first.text if first else b"") + part.text
         line = Line(kubernetes_name(log.task), log.number, first.time if first else part.time, text)
@@ -67,3 +70,20 @@ def _lines(log: KeptLog, path: Path) -> Iterator[Line]:
         else:
             begun[part.stream] = line
     yield from begun.values()
+
+
+def _raw_lines(path: Path) -> Iterator[bytes]:
+    """The file is open only while a block of it is read: a run may have more logs than a process may have files."""
+    rest, offset = b"", 0
+    while block := _block(path, offset):
+        offset += len(block)
+        *whole, rest = (rest + block).split(b"\n")
+        yield from whole
+    if rest:
+        yield rest
+
+
+def _block(path: Path, offset: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(offset)
+        return file.read(_BLOCK)

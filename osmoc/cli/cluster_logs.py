@@ -148,9 +148,12 @@ def _lines(client: Client, archive: Archive, run: str, source: Source, asked: As
         return
     except ApiError as error:
         is_gone = error.status == HTTPStatus.NOT_FOUND or error.status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        if is_begun or asked.is_ctrl or not is_gone:
+        if is_begun or not is_gone:
             raise
         trouble = error
+    if asked.is_ctrl:
+        _warn(f"the log of the pod `{source.pod}` cannot be read: {trouble}")
+        return
     try:
         kept = [log for log in archive.find(run).logs if source.uid.startswith(log.pod)]
         yield from (line for some in archive.read(run, kept) for line in some)

@@ -62,11 +62,16 @@ def read_lines(path: Path) -> Iterator[Line]:
     except FileNotFoundError:
         return
     with file:
-        for raw in file:
-            parts = raw.rstrip(b"\n").split(b" ", 3)
-            if len(parts) == 4:
-                stamp, stream, kind, text = parts
-                yield Line(stamp.decode(errors="replace"), stream.decode(errors="replace"), kind == b"F", text)
+        yield from filter(None, map(parse_line, file))
+
+
+def parse_line(raw: bytes) -> Line | None:
+    """None if it is damaged."""
+    parts = raw.rstrip(b"\n").split(b" ", 3)
+    if len(parts) != 4:
+        return None
+    stamp, stream, kind, text = parts
+    return Line(stamp.decode(errors="replace"), stream.decode(errors="replace"), kind == b"F", text)
 
 
 def _stamp(now: float) -> bytes:

@@ -1,5 +1,7 @@
 """What is kept of logs as lines: `osmoc.cli.archived_logs`."""
 
+import heapq
+import resource
 from pathlib import Path
 from typing import cast
 
@@ -52,6 +54,25 @@ def test_parts_of_a_line_become_one_again(archive: Archive, tmp_path: Path) -> N
     told = [(line.task, line.attempt, line.time[17:19], line.text) for line in lines]
     texts = {"00": b"hello", "02": b"between", "01": b"longer", "04": b"", "06": b"no end"}
     assert told == [("my-task", 1, second, text) for second, text in texts.items()]
+
+
+def test_a_run_may_have_more_logs_than_a_process_may_have_files(archive: Archive, tmp_path: Path) -> None:
+    line = "2026-11-26T10:00:00.000000000Z stdout F " + "x" * 100_000
+    names = [f"task-{number}" for number in range(40)]
+    for name in names:
+        folder = tmp_path / f"storage/flow-1/run-1/{name}/attempts/0000-12345678/log"
+        folder.mkdir(parents=True)
+        (folder / "000000.log").write_text(f"{line}{name}\n{line}")
+    found = archive.find("run-1")
+    logs = archive.read(found.run, found.logs)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(list(Path("/proc/self/fd").iterdir())) + 10, limits[1]))
+    try:
+        lines = list(heapq.merge(*logs, key=lambda line: line.time))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    ends = sorted(line.text[100_000:].decode() for line in lines)
+    assert ends == [""] * len(names) + sorted(names)
 
 
 @pytest.mark.parametrize(
