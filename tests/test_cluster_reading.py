@@ -102,55 +102,6 @@ def test_jobs_without_a_driver_say_it_themselves() -> None:
     assert (state.status, state.reason) == (Status.FAILED, "b-group: b: it broke")
 
 
-# --- Argo
-
-
-def node(task: str, type: str, phase: str, **more: Any) -> dict[str, Any]:
-    parameters = [{"name": "task", "value": task}, {"name": "shard", "value": "0"}]
-    return {"type": type, "phase": phase, "inputs": {"parameters": parameters}, **more}
-
-
-NODES = {
-    "flow-1": {"type": "DAG", "phase": "Failed", "children": ["1", "2", "5"]},
-    "1": node("a", "Pod", "Succeeded", outputs={"exitCode": "0"}, hostNodeName="n1"),
-    "2": node("b", "Retry", "Failed", children=["3", "4"], message="No more retries left"),
-    "3": node("b", "Pod", "Failed", outputs={"exitCode": "250"}, message="main: Error (exit code 250)"),
-    "4": node("b", "Pod", "Failed", outputs={"exitCode": "7"}, message="main: Error (exit code 7)"),
-    "5": node("c", "Skipped", "Omitted"),
-}
-
-
-def workflow(status: dict[str, Any], **annotations: str) -> dict[str, Any]:
-    metadata = meta("flow-1") | {"annotations": annotations}
-    return {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", "metadata": metadata, "status": status}
-
-
-@pytest.mark.parametrize("packed", [False, True])
-def test_nodes_of_a_workflow_are_tasks_and_their_attempts(packed: bool) -> None:
-    nodes: dict[str, Any] = {"nodes": NODES}
-    if packed:
-        nodes = {"compressedNodes": base64.b64encode(gzip.compress(json.dumps(NODES).encode())).decode()}
-    state = read_state(Found(workflow({"phase": "Failed", "finishedAt": "2026-11-26T10:01:00Z", **nodes})))
-    assert {name: (task.status.value, task.exit, task.attempts) for name, task in state.tasks.items()} == {
-        "a": ("COMPLETED", 0, 1),
-        "b": ("FAILED", 7, 2),
-        "c": ("FAILED_UPSTREAM", None, 0),
-    }
-    assert (state.status, state.reason) == (Status.FAILED, "b-group: b: main: Error (exit code 7)")
-    assert state.groups["b-group"].tasks["b"].reason == "main: Error (exit code 7)"
-
-
-def test_a_workflow_that_nobody_has_seen_says_so() -> None:
-    state = read_state(Found(workflow({})))
-    assert (state.status, state.reason) == (Status.PENDING, "waiting for Argo's controller to see it")
-
-
-def test_a_workflow_that_was_canceled() -> None:
-    found = workflow({"phase": "Failed", "nodes": NODES}, **{"osmo.canceled": "by somebody"})
-    state = read_state(Found(found))
-    assert (state.status, state.reason) == (Status.FAILED_CANCELED, "by somebody")
-
-
 # --- Telling
 
 

@@ -7,7 +7,8 @@ from typing import Final
 
 from osmoc.cluster.client import ApiError, Client
 from osmoc.cluster.kinds import ARGO, BATCH, Object, Reference, reference_to
-from osmoc.cluster.reading import CANCELED, DRIVER, PENDING, TASK, WORKFLOW_ID, Found, owner_of, read_state
+from osmoc.cluster.reading import DRIVER, PENDING, TASK, WORKFLOW_ID, Found, owner_of, read_state
+from osmoc.cluster.reading_argo import CANCELED
 from osmoc.cluster.state import State
 from osmoc.cluster.watching import Objects, Watching
 
@@ -38,7 +39,8 @@ class UnknownRunError(Exception):
 
 def find_owner(client: Client, workflow_id: str) -> Object:
     """Raises: UnknownRunError."""
-    for target, has_driver in (("jobs", True), ("argo", True), ("jobs", False)):
+    # A Workflow may have a driver beside it, which owns nothing.
+    for target, has_driver in (("argo", True), ("jobs", True), ("jobs", False)):
         found = _find(client, owner_of(workflow_id, target, has_driver))
         if found and found["metadata"].get("labels", {}).get(WORKFLOW_ID) == workflow_id:
             return found
@@ -60,16 +62,16 @@ def list_states(client: Client) -> list[State]:
     jobs, _ = client.list_of(*_JOB, f"{DRIVER}=true")
     kept, _ = client.list_of(*_CONFIG_MAP, f"{DRIVER}=true")
     by_name = {item["metadata"]["name"]: item for item in kept}
-    founds = [Found(job, by_name.get(f"{job['metadata']['name']}-state")) for job in jobs if _is_owner(job)]
-    founds += [Found(workflow) for workflow in _all(client, _WORKFLOW, WORKFLOW_ID)]
-    states = [read_state(found) for found in founds]
+    founds = {_id(workflow): Found(workflow) for workflow in _all(client, _WORKFLOW, WORKFLOW_ID)}
+    for job in jobs:
+        founds.setdefault(_id(job), Found(job, by_name.get(f"{job['metadata']['name']}-state")))
+    states = [read_state(found) for found in founds.values()]
     return sorted(states, key=lambda state: (state.started is not None, state.started), reverse=True)
 
 
-def _is_owner(job: Object) -> bool:
-    """On Argo the Workflow is, and the driver's Job belongs to it."""
-    owners = job["metadata"].get("ownerReferences", ())
-    return not any(owner["kind"] == "Workflow" for owner in owners)
+def _id(item: Object) -> str:
+    found: str = item["metadata"]["labels"][WORKFLOW_ID]
+    return found
 
 
 def read(client: Client, workflow_id: str) -> State:

@@ -3,6 +3,7 @@
 That of Jobs is what the driver keeps: `schemas/state.schema.json`.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -79,3 +80,42 @@ class State(Record):
     @property
     def tasks(self) -> dict[str, TaskState]:
         return {name: task for group in self.groups.values() for name, task in group.tasks.items()}
+
+    def with_tasks(self, tasks: Mapping[str, dict[str, TaskState]]) -> "State":
+        """By group and name; what they make together is the state of the run."""
+        groups = {name: _group(found) for name, found in tasks.items()}
+        ended = [group.ended for group in groups.values() if group.ended]
+        status = _joined([group.status for group in groups.values()]) if groups else Status.PENDING
+        reason = next((f"{name}: {group.reason}" for name, group in groups.items() if group.status.has_failed), "")
+        changes: dict[str, object] = {"groups": groups, "status": status}
+        changes["reason"] = reason.removesuffix(": ") if status.has_failed else ""
+        changes["ended"] = max(ended, default=None) if status.has_ended else None
+        return self.model_copy(update=changes)
+
+
+def _group(tasks: dict[str, TaskState]) -> GroupState:
+    statuses = [task.status for task in tasks.values()]
+    starts = [task.started for task in tasks.values() if task.started]
+    ends = [task.ended for task in tasks.values() if task.ended]
+    has_ended = all(status.has_ended for status in statuses)
+    reason = next((f"{name}: {task.reason}" for name, task in tasks.items() if task.reason), "")
+    return GroupState(
+        status=_joined(statuses),
+        reason=reason,
+        started=min(starts, default=None),
+        ended=max(ends, default=None) if has_ended else None,
+        tasks=tasks,
+    )
+
+
+def _joined(statuses: Sequence[Status]) -> Status:
+    """What tasks make together: running while one runs, else the failure that is not another's."""
+    failed = [status for status in statuses if status.has_failed]
+    if any(not status.has_ended for status in statuses):
+        return Status.RUNNING if Status.RUNNING in statuses else next(s for s in statuses if not s.has_ended)
+    own = [status for status in failed if status is not Status.FAILED_UPSTREAM]
+    return next(iter([*own, *failed]), Status.COMPLETED)
+
+
+def moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -50,9 +50,11 @@ def give_up(cluster: Cluster, pod: PodSeen, say: Callable[[str], None]) -> None:
 
 
 def fail(cluster: Cluster, pod: PodSeen, verdict: Verdict, say: Callable[[str], None]) -> None:
-    say(f"end pod {pod.name}: {verdict.status}: {verdict.reason}")
+    """Argo keeps nothing but the message, so that says the status, too."""
+    message = f"{verdict.status}: {verdict.reason}"
+    say(f"end pod {pod.name}: {message}")
     try:
-        _fail(cluster, pod, verdict.status.value, verdict.reason, [])
+        _fail(cluster, pod, verdict.status.value, message, [])
     except ApiError as error:
         _unless_gone(error)
 
