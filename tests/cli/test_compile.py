@@ -103,6 +103,20 @@ def test_check_says_whether_a_folder_is_stale(run: Run) -> None:
     assert {path.name: path.read_bytes() for path in Path("out").iterdir()} == before
 
 
+def test_check_says_which_run_a_commit_would_start(run: Run) -> None:
+    def said(*argv: str) -> str:
+        return run(*argv, "--ignore", "N730")[2]
+
+    assert said("flow.yaml", "--check", "out", "--id", "digits-1") == "a commit of these manifests starts digits-1\n"
+    run("flow.yaml", "-o", "out", "--id", "digits-1")
+    assert said("flow.yaml", "--check", "out", "--id", "digits-1") == ""
+    other = said("flow.yaml", "--check", "out", "--id", "digits-2")
+    assert other == "a commit of these manifests starts digits-2; digits-1 goes on as it is\n"
+    Path("flow.yaml").write_text(FLOW.replace("date", "uptime"))
+    same = said("flow.yaml", "--check", "out", "--id", "digits-1")
+    assert same == "a commit of these manifests starts nothing: digits-1 stays the same run\n"
+
+
 def test_a_file_is_replaced_as_a_whole(run: Run) -> None:
     Path("out.yaml").write_text("old\n" * 10_000)
     assert run("flow.yaml", "-o", "out.yaml")[0] == 0
