@@ -229,6 +229,7 @@ class PlannedGroup(Part):
     upstream: tuple[str, ...] = ()
     tasks: tuple[str, ...]
     lead: str
+    lead_label: str = Field("", description="The lead's name in the labels of pods, where that is not `lead`.")
     ignore_nonlead_status: bool = True
     queue_timeout: float | None = None
 

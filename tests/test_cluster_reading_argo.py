@@ -98,6 +98,19 @@ def test_a_workflow_that_was_canceled() -> None:
     assert set(statuses(state).values()) == {"FAILED_CANCELED"}
 
 
+def test_a_group_of_which_one_never_started_ends_as_one() -> None:
+    lead = node("Pod", "Error", "pod deleted", task="b", group="pair")
+    other = node("Pod", "Failed", "FAILED_IMAGE_PULL: c: ErrImagePull", task="c", group="pair")
+    state = read({"phase": "Failed", "nodes": {"1": NODES["1"], "2": lead, "3": other}})
+    assert statuses(state) == {
+        "a": "COMPLETED",
+        "b": "FAILED_IMAGE_PULL",
+        "c": "FAILED_IMAGE_PULL",
+        "d": "FAILED_UPSTREAM",
+    }
+    assert (state.status, state.reason) == (Status.FAILED_IMAGE_PULL, "pair: c: c: ErrImagePull")
+
+
 @pytest.mark.parametrize(
     ("message", "status", "exit", "reason"),
     [
@@ -112,6 +125,7 @@ def test_a_workflow_that_was_canceled() -> None:
         ("osmo-init: Error (exit code 2): no agent", "FAILED", 257, "osmo-init: no agent"),
         ("wait: Error (exit code 64): no API", "FAILED", 64, "wait: no API"),
         ("FAILED_IMAGE_PULL: main: ErrImagePull: none", "FAILED_IMAGE_PULL", None, "main: ErrImagePull: none"),
+        ("FAILED: its group has ended", "FAILED", None, "its group has ended"),
         ("timeout", "FAILED_QUEUE_TIMEOUT", None, "not started within its queue_timeout"),
         ("pod deleted", "FAILED_BACKEND_ERROR", 3001, "pod deleted"),
         ("workflow shutdown with strategy: Stop", "FAILED_CANCELED", None, "workflow shutdown with strategy: Stop"),

@@ -32,8 +32,14 @@ _CONTAINER: Final = re.compile(
 )
 _PENDING: Final = "timeout"  # the message at the end of a pendingTimeout
 # What osmo-driver says of a pod that it ended.
-_DRIVER: Final = re.compile(r"(?P<status>FAILED_[A-Z_]+): (?P<reason>.*)", re.DOTALL)
+_DRIVER: Final = re.compile(r"(?P<status>FAILED[A-Z_]*): (?P<reason>.*)", re.DOTALL)
 _EVICTED: Final = 3004
+_NEVER_STARTED: Final = (
+    Status.FAILED_QUEUE_TIMEOUT,
+    Status.FAILED_IMAGE_PULL,
+    Status.FAILED_START_TIMEOUT,
+    Status.FAILED_START_ERROR,
+)
 # How other messages begin.
 _MESSAGES: Final = {
     "Pod was active on the node longer": (Status.FAILED_EXEC_TIMEOUT, None),
@@ -66,7 +72,7 @@ def read_workflow(workflow: Object, base: State) -> State:
         if canceled and found.status is Status.FAILED_BACKEND_ERROR:
             found = found.model_copy(update={"status": Status.FAILED_CANCELED})
         tasks.setdefault(group, {})[task] = found
-    whole = base.with_tasks(tasks)
+    whole = base.with_tasks({group: _ended_together(found) for group, found in tasks.items()})
     if phase not in _ENDS:
         status = Status.RUNNING if nodes else Status.PENDING
         reason = message if phase else "waiting for Argo's controller to see it"
@@ -79,6 +85,16 @@ def read_workflow(workflow: Object, base: State) -> State:
         if canceled:
             changes |= {"status": Status.FAILED_CANCELED, "reason": canceled}
     return whole.model_copy(update=changes)
+
+
+def _ended_together(tasks: dict[str, TaskState]) -> dict[str, TaskState]:
+    """Where one of a group can never start, osmo-driver ends the others, for the same reason."""
+    first = next((task.status for task in tasks.values() if task.status in _NEVER_STARTED), None)
+    if first is None:
+        return tasks
+    is_ended = {name: task.status is Status.FAILED_BACKEND_ERROR for name, task in tasks.items()}
+    followed = {"status": first, "reason": ""}
+    return {name: task.model_copy(update=followed) if is_ended[name] else task for name, task in tasks.items()}
 
 
 def _tasks(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -145,16 +145,17 @@ def _retention(plan: Plan) -> Manifest:
 
 
 def _executor_patch() -> Manifest:
-    """Argo's own containers lack what Pod Security `restricted` asks for."""
+    """Argo's own containers lack what Pod Security `restricted` asks for, and what a quota of resources does."""
     security = {
         "allowPrivilegeEscalation": False,
         "runAsNonRoot": True,
         "runAsUser": 8737,
         "capabilities": {"drop": ["ALL"]},
     }
+    resources = {"requests": {"cpu": "10m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}}
     return {
-        "initContainers": [{"name": "init", "securityContext": security}],
-        "containers": [{"name": "wait", "securityContext": security}],
+        "initContainers": [{"name": "init", "securityContext": security, "resources": resources}],
+        "containers": [{"name": "wait", "securityContext": security, "resources": resources}],
     }
 
 

@@ -131,6 +131,7 @@ def _driver(groups: Mapping[str, Group], workflow_id: str, cluster: Cluster) -> 
                 upstream=group.upstream,
                 tasks=tuple(task.name for task in group.tasks),
                 lead=group.lead.name,
+                lead_label=group.lead.label if group.lead.label != group.lead.name else "",
                 ignore_nonlead_status=group.ignore_nonlead_status,
                 queue_timeout=group.queue_timeout,
             )

@@ -29,6 +29,8 @@ def plan(
                 label=name,
                 upstream=tuple(upstream),
                 lead=next(iter(tasks.get(name, [name]))),
+                lead_label=next(iter(tasks.get(name, [name]))),
+                size=len(tasks.get(name, [name])),
                 jobs={task: f"flow-1-{task}" for task in tasks.get(name, [name])},
                 queue_timeout=None if queue is None else seconds(queue),
             )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import yaml
 
@@ -18,6 +18,10 @@ class Scenario:
     tasks: Mapping[str, str]
     exits: Mapping[str, int] = field(default_factory=dict)
     attempts: Mapping[str, int] = field(default_factory=dict)
+    needs: str = ""
+    profile: Mapping[str, Any] = field(default_factory=dict)
+    quota: Mapping[str, str] = field(default_factory=dict)
+    deleted: str = ""
 
     def text(self, image: str) -> str:
         return self.workflow.replace("IMAGE", image)

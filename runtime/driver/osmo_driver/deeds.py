@@ -59,6 +59,14 @@ def fail(cluster: Cluster, pod: PodSeen, verdict: Verdict, say: Callable[[str], 
         _unless_gone(error)
 
 
+def end(cluster: Cluster, pod: PodSeen, reason: str, say: Callable[[str], None]) -> None:
+    say(f"end pod {pod.name}: {reason}")
+    try:
+        cluster.delete(cluster.path("v1", "pods", pod.name), {"preconditions": {"uid": pod.uid}})
+    except ApiError as error:
+        _unless_gone(error)
+
+
 def _fail(cluster: Cluster, pod: PodSeen, reason: str, message: str, conditions: list[dict[str, str]]) -> None:
     status: dict[str, object] = {"phase": "Failed", "reason": reason, "message": message}
     if conditions:

@@ -10,7 +10,7 @@ from osmo_driver.decide import GiveUp
 from osmo_driver.drive import now
 from osmo_driver.ends import APPLY_LIMIT
 from osmo_driver.lease import Lease
-from osmo_driver.observe import observe
+from osmo_driver.observe import End, Fail, observe
 from osmo_driver.plan import Plan
 from osmo_driver.records import Status
 from osmo_driver.shift import LONGEST_REST, Say, Stepped
@@ -42,10 +42,13 @@ class Observer:
             return Stepped(end, 0)
         for action in observe(self._store.pods.values(), self._plan, now()):
             self._lease.renew()
-            if isinstance(action, GiveUp):
-                deeds.give_up(self._cluster, action.pod, self._say)
-            else:
-                deeds.fail(self._cluster, action.pod, action.verdict, self._say)
+            match action:
+                case GiveUp(pod=pod):
+                    deeds.give_up(self._cluster, pod, self._say)
+                case End(pod=pod, reason=reason):
+                    deeds.end(self._cluster, pod, reason, self._say)
+                case Fail(pod=pod, verdict=verdict):
+                    deeds.fail(self._cluster, pod, verdict, self._say)
         return Stepped(None, LONGEST_REST)
 
     def _end(self) -> Status | None:

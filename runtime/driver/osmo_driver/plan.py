@@ -10,12 +10,14 @@ from osmo_driver.document import DriverPlan, PlannedGroup
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """`jobs` are names of Jobs by task, the lead's first."""
+    """`jobs` are names of Jobs by task, the lead's first; none on Argo. `size` is how many tasks there are."""
 
     name: str
     label: str
     upstream: tuple[str, ...]
     lead: str
+    lead_label: str
+    size: int
     jobs: Mapping[str, str]
     queue_timeout: timedelta | None
 
@@ -51,6 +53,8 @@ def plan_of(document: DriverPlan) -> Plan:
                 label=group.label or group.name,
                 upstream=group.upstream,
                 lead=group.lead,
+                lead_label=group.lead_label or group.lead,
+                size=len(group.tasks),
                 jobs=_jobs(group, document),
                 queue_timeout=None if group.queue_timeout is None else timedelta(seconds=group.queue_timeout),
             )

@@ -61,6 +61,7 @@ def read_pod(pod: Object) -> PodSeen:
         job=labels.get("batch.kubernetes.io/job-name", ""),
         created=time_of(meta["creationTimestamp"]),
         group=labels.get("osmo.group_name", ""),
+        task=labels.get("osmo.task_name", ""),
         attempt=int(annotations.get("batch.kubernetes.io/job-index-failure-count", 0)),
         phase=status.get("phase", "Pending"),
         reason=status.get("reason", ""),

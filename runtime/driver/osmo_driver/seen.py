@@ -52,7 +52,7 @@ class ContainerEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodSeen:
-    """`group` is the label of its group, `main` the end of the task's container, `began` when that started.
+    """`group` and `task` are the labels of those, `main` the end of the task's container, `began` when that started.
 
     `deleted` is when its grace is over; `lost` means that the control plane has given the pod's node up; `gone` that
     only this memory of it is left.
@@ -63,6 +63,7 @@ class PodSeen:
     job: str
     created: datetime
     group: str = ""
+    task: str = ""
     attempt: int = 0
     phase: str = "Pending"
     reason: str = ""
