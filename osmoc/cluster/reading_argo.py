@@ -78,9 +78,8 @@ def read_workflow(workflow: Object, base: State) -> State:
         reason = message if phase else "waiting for Argo's controller to see it"
         return whole.model_copy(update={"status": status, "reason": reason, "ended": None})
     changes: dict[str, Any] = {"status": _ENDS[phase], "ended": moment(status.get("finishedAt")), "reason": ""}
-    if phase == "Failed" and whole.status.has_failed:
-        changes["status"] = whole.status
     if phase != "Succeeded":
+        changes["status"] = whole.status if whole.status.has_failed else _ENDS[phase]
         changes["reason"] = whole.reason or message
         if canceled:
             changes |= {"status": Status.FAILED_CANCELED, "reason": canceled}
@@ -161,7 +160,7 @@ def _end(message: str, exit: int | None) -> tuple[Status, int | None, str]:
     if said := _CONTAINER.fullmatch(message):
         return _end_of_container(said)
     if said := _DRIVER.fullmatch(message):
-        return Status(said["status"]), exit, said["reason"]
+        return Status(said["status"]), None, said["reason"]
     if message == _PENDING:
         return Status.FAILED_QUEUE_TIMEOUT, None, "not started within its queue_timeout"
     for beginning, (status, code) in _MESSAGES.items():

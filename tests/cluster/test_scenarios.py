@@ -1,16 +1,16 @@
 """The table of scenarios by real pods: Jobs with their driver, and Argo where its controller runs."""
 
 import asyncio
-from collections.abc import Mapping
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from cluster import argo, command
-from cluster.argo import ArgoFlow
 from cluster.command import Desk
 from cluster.drivers import Flow, compiled
-from cluster.kubernetes import BUSYBOX, PYTHON, Namespace, terminated
+from cluster.kubernetes import BUSYBOX, PYTHON, Namespace, terminated, until
 from runtime.s3 import S3
 from scenarios.corpus import SAID, WORKFLOWS, text_of
 from scenarios.scenarios import SCENARIOS, Scenario
@@ -32,36 +32,50 @@ def argo_controller(node_address: str) -> None:
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.title)
 def test_jobs_end_as_they_should(namespace: Namespace, scenario: Scenario, tmp_path: Path) -> None:
-    """By the commands that a user has, from `apply` to `delete`."""
-    desk = Desk(tmp_path, namespace)
-    desk.write(command.PROFILE, "osmoc.yaml")
-    desk.write(scenario.text(BUSYBOX))
-    done = desk.osmoc("apply", "flow.yaml", "--wait")
-    assert done.status == (0 if scenario.status == "COMPLETED" else 1), done.err
-    assert desk.statuses(done.id) == scenario.tasks, f"{done.err}\n{namespace.describe()}"
-    assert desk.state(done.id)["status"] == scenario.status, done.err
-    assert_pods_ended_so(namespace, scenario, {task: task for task in scenario.tasks})
-    assert desk.osmoc("logs", done.id).status == 0
-    assert desk.osmoc("delete", done.id, "--wait").status == 0
-    assert desk.left(done.id) == []
+    _assert_ends_so(Desk(tmp_path, namespace), scenario, "jobs")
 
 
 @pytest.mark.usefixtures("argo_controller")
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.title)
-def test_argo_ends_as_it_should(namespace: Namespace, scenario: Scenario) -> None:
-    run = ArgoFlow(namespace, "flow-1")
-    namespace.apply(scenario.text(BUSYBOX), PROFILE | {"target": "argo"}, run.id)
-    status = run.wait(240)
-    assert run.statuses(scenario.tasks) == scenario.tasks, run.describe()
-    assert status == ("COMPLETED" if scenario.status == "COMPLETED" else "FAILED"), run.describe()
-    assert_pods_ended_so(namespace, scenario, dict.fromkeys(scenario.tasks, "main"))
+def test_argo_ends_as_it_should(namespace: Namespace, scenario: Scenario, tmp_path: Path) -> None:
+    _assert_ends_so(Desk(tmp_path, namespace), scenario, "argo")
 
 
-def assert_pods_ended_so(namespace: Namespace, scenario: Scenario, containers: Mapping[str, str]) -> None:
+def _assert_ends_so(desk: Desk, scenario: Scenario, target: str) -> None:
+    """By the commands that a user has, from `apply` to `delete`."""
+    namespace = desk.namespace
+    desk.write(json.dumps({**yaml.safe_load(command.PROFILE), "target": target, **scenario.profile}), "osmoc.yaml")
+    desk.write(scenario.text(BUSYBOX))
+    if scenario.quota:
+        hard = ",".join(f"{name}={limit}" for name, limit in scenario.quota.items())
+        namespace.kubectl("create", "quota", "limit", f"--hard={hard}")
+    run_id = desk.osmoc("apply", "flow.yaml").id
+    if scenario.deleted:
+        _delete_pod(desk, run_id, scenario)
+    ended = desk.osmoc("wait", run_id)
+    assert ended.status == (0 if scenario.status == "COMPLETED" else 1), f"{ended.err}\n{namespace.describe()}"
+    assert desk.statuses(run_id) == scenario.tasks, f"{ended.err}\n{namespace.describe()}"
+    assert desk.state(run_id)["status"] == scenario.status, ended.err
     pods = {task: namespace.pods(task) for task in scenario.tasks}
+    containers = {task: "main" if target == "argo" else task for task in scenario.tasks}
     exits = {task: terminated(pods[task][-1], containers[task])["exitCode"] for task in scenario.exits}
     assert exits == scenario.exits, namespace.describe()
     assert {task: len(pods[task]) for task in scenario.attempts} == scenario.attempts
+    assert desk.osmoc("logs", run_id).status == 0
+    assert desk.osmoc("delete", run_id, "--wait").status == 0
+    assert desk.left(run_id) == []
+
+
+def _delete_pod(desk: Desk, run_id: str, scenario: Scenario) -> None:
+    """Of a task, once all say that they are up, and Argo has seen it: a pod that it has not seen it makes again."""
+
+    def are_up() -> bool:
+        logs = desk.osmoc("logs", run_id).out.splitlines()
+        is_running = set(desk.statuses(run_id).values()) == {"RUNNING"}
+        return is_running and len([line for line in logs if line.endswith("up")]) == len(scenario.tasks)
+
+    until(are_up, 90, desk.namespace.describe)
+    desk.namespace.kubectl("delete", "pod", "-l", f"osmo.task_name={scenario.deleted}", "--wait=false")
 
 
 @pytest.mark.parametrize("name", sorted(WORKFLOWS))
@@ -73,7 +87,7 @@ def test_a_published_workflow_completes(namespace: Namespace, s3: S3, name: str)
     run.apply(compiled(text, PROFILE | {"data_access": {f"s3://{s3.bucket}": {"secret": "osmo-storage"}}}, run.id))
     assert namespace.wait_for_job(run.driver, 240) == "Complete", f"{run.log()}\n{namespace.describe()}"
     assert set(run.statuses().values()) == {"COMPLETED"}
-    logs = "".join(_log(namespace, task) for task in run.statuses())
+    logs = "".join(_log(namespace, label, label) for label in (task.replace("_", "-") for task in run.statuses()))
     for said in SAID.get(name, ()):
         assert said in logs
     if name == "torchrun_reschedule":
@@ -83,8 +97,6 @@ def test_a_published_workflow_completes(namespace: Namespace, s3: S3, name: str)
         }
 
 
-def _log(namespace: Namespace, task: str) -> str:
-    label = task.replace("_", "-")
-    return "".join(
-        namespace.kubectl("logs", pod["metadata"]["name"], "-c", label, check=False) for pod in namespace.pods(label)
-    )
+def _log(namespace: Namespace, task: str, container: str) -> str:
+    pods = (pod["metadata"]["name"] for pod in namespace.pods(task))
+    return "".join(namespace.kubectl("logs", pod, "-c", container, check=False) for pod in pods)

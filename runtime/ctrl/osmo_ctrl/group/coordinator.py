@@ -373,7 +373,9 @@ def _failed(task: str, code: int, exit: int, reason: str) -> Verdict:
 
 
 def _reason(task: str, end: End) -> str:
-    return f"{task}: {end.reason}" if end.reason else f"{task} ended with {end.code}"
+    if end.reason:
+        return f"{task}: {end.reason}"
+    return f"{task} was ended from outside" if end.outcome == "terminated" else f"{task} ended with {end.code}"
 
 
 def _set(state: State, task: str, standing: Standing) -> State:
