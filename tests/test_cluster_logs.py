@@ -48,6 +48,21 @@ def test_an_attempt_is_what_its_pod_says_whichever_pods_are_left(is_argo: bool) 
 
 
 @pytest.mark.parametrize(
+    ("state", "has_started"),
+    [
+        ({"waiting": {"reason": "ErrImagePull"}}, False),
+        ({"running": {"startedAt": "2026-11-26T10:00:01Z"}}, True),
+        ({"terminated": {"exitCode": 0, "containerID": "containerd://1"}}, True),
+        ({"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown"}}, False),
+    ],
+)
+def test_a_container_that_was_never_made_has_no_log(state: dict[str, Any], has_started: bool) -> None:
+    made = pod("a", 0, "u1")
+    made["status"]["containerStatuses"][0]["state"] = state
+    assert [one.has_started for one in sources([made])] == [has_started]
+
+
+@pytest.mark.parametrize(
     ("task", "wanted", "expected"),
     [
         (TaskState(status=Status.COMPLETED, attempts=1), Wanted(), ["my-task"]),

@@ -67,7 +67,8 @@ def _source(task: str, pod: Object, is_ctrl: bool) -> Source:
         pod=pod["metadata"]["name"],
         uid=pod["metadata"]["uid"],
         container=container,
-        has_started=bool(state.get("running") or state.get("terminated")),
+        # One that is said to have ended, but was never made, has no log that could be asked for.
+        has_started=bool(state.get("running") or state.get("terminated", {}).get("containerID")),
     )
 
 
