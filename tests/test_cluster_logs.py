@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from osmoc.cluster.logs import Source, Wanted, choose, sources, without_pod
+from osmoc.cluster.logs import Source, Wanted, _without_executor, choose, sources, without_pod
 from osmoc.cluster.state import GroupState, State, Status, TaskState
 from osmoc.logs_client import KeptLog
 from osmoc.names import kubernetes_name
@@ -60,6 +60,19 @@ def test_a_container_that_was_never_made_has_no_log(state: dict[str, Any], has_s
     made = pod("a", 0, "u1")
     made["status"]["containerStatuses"][0]["state"] = state
     assert [one.has_started for one in sources([made])] == [has_started]
+
+
+def test_what_argos_executor_says_is_not_the_tasks() -> None:
+    """Lines of a real one, with the kubelet's time."""
+    lines = [
+        b'1Z time=2026-11-27T04:48:00.850Z level=INFO msg="waiting for signals" argo=true signalPath=/var/run/argo',
+        b"2Z one",
+        b"3Z Error: exit status 3",
+        b"4Z time=now level=high",
+        b'5Z time=2026-11-27T04:48:01.851Z level=INFO msg="sub-process exited" argo=true error="exit status 7"',
+        b"6Z Error: exit status 7",
+    ]
+    assert list(_without_executor(lines)) == [lines[1], lines[2], lines[3]]
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """What tasks of a run on a cluster write: of their pods, as the kubelet keeps it; without a pod, from the storage."""
 
+import re
 import threading
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from queue import SimpleQueue
@@ -23,6 +24,9 @@ _UID: Final = 8  # so much of a pod's uid is in the names of a storage
 # Where a pod's attempt stands: the annotation on Jobs, the variable of osmo-ctrl on Argo.
 _FAILURES: Final = "batch.kubernetes.io/job-index-failure-count"
 _ATTEMPT: Final = "OSMO_ATTEMPT"
+_MAIN: Final = "main"
+_EXECUTOR: Final = re.compile(rb"^\S+ time=\S+ level=\w+ msg=.* argo=true")
+_EXECUTOR_LAST: Final = re.compile(rb"^\S+ Error: exit status \d+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,11 @@ class Source:
     container: str
     has_started: bool
 
+    @property
+    def is_wrapped(self) -> bool:
+        """Whether it is Argo's container, whose executor writes into the same log."""
+        return self.container == _MAIN != self.task
+
 
 def sources(pods: list[Object], *, task: str = "", is_ctrl: bool = False) -> list[Source]:
     """Of all pods of a run, by task and attempt."""
@@ -57,7 +66,7 @@ def sources(pods: list[Object], *, task: str = "", is_ctrl: bool = False) -> lis
 
 def _source(task: str, pod: Object, is_ctrl: bool) -> Source:
     names = [container["name"] for container in pod["spec"]["containers"]]
-    container = "osmo-ctrl" if is_ctrl else task if task in names else "main"
+    container = "osmo-ctrl" if is_ctrl else task if task in names else _MAIN
     status = pod.get("status", {})
     reported = [*status.get("containerStatuses", ()), *status.get("initContainerStatuses", ())]
     state: Object = next((one.get("state", {}) for one in reported if one["name"] == container), {})
@@ -142,11 +151,22 @@ def read_lines(
     elif seconds:
         query["sinceSeconds"] = str(seconds)
     with client.log(source.pod, query) as lines:
-        for line in lines:
+        for line in _without_executor(lines) if source.is_wrapped else lines:
             stamp, _, text = line.partition(b" ")
             moment = stamp.decode(errors="replace")
             if moment > since:
                 yield Line(source.task, source.attempt, moment, text)
+
+
+def _without_executor(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """What the task has written, without what Argo's executor says in between, and as the last line of a failure."""
+    last = b""
+    for line in lines:
+        if last:
+            yield last
+        last = line if _EXECUTOR_LAST.search(line) else b""
+        if not last and not _EXECUTOR.search(line):
+            yield line
 
 
 def list_pods(client: Client, workflow_id: str) -> list[Object]:

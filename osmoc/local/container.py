@@ -76,7 +76,7 @@ class ContainerEngine:
             "command": command,
             # podman of an ordinary user ends itself by SIGTERM, with 0, and leaves the container behind.
             "stop": [self.program, "kill", "--signal", "TERM", name],
-            "after": self._removal(name),
+            "after": [*self._removal(name), *self._network_removal(room)],
         }
         return Prepared(config, {**os.environ, **variables})
 
@@ -87,6 +87,10 @@ class ContainerEngine:
     def _removal(self, name: str) -> list[list[str]]:
         """Of what runs, then of what a client left half made: a container is no child of its client."""
         return [[self.program, "kill", name], [self.program, "rm", "--force", name]]
+
+    def _network_removal(self, room: Room) -> list[list[str]]:
+        """Of the network of its group, which fails as long as another task is in it."""
+        return [[self.program, "network", "rm", room.network.name]] if room.network else []
 
     def run_words(self, own_network: Sequence[str] = ()) -> list[str]:
         """What every container has; the agent is process 1, and archives the log itself."""

@@ -305,7 +305,7 @@ class Runner:
     async def _look(self) -> None:
         processes = {task: running.pid for task, running in self._running.items() if running.pid}
         held = await asyncio.to_thread(ports.held_ports, processes)
-        self._held |= {port: holder or self._held.get(port, "") for port, holder in held.items()}
+        self._held |= held
 
     async def _keep_record(self) -> None:
         while True:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
+from cluster import argo
 from cluster.gate import Gate, serve
 from cluster.kubernetes import Namespace, kubectl
 from runtime.s3 import CREDENTIAL, S3, new_bucket
@@ -44,6 +45,12 @@ def storage(node_address: str) -> Iterator[tuple[int, Gate]]:
 def s3(storage: tuple[int, Gate]) -> S3:
     """A real S3 that pods reach."""
     return new_bucket(storage[0])
+
+
+@pytest.fixture(scope="session")
+def argo_controller(node_address: str) -> None:
+    if why_not := argo.why_not():
+        pytest.skip(why_not)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from cluster import argo, command
+from cluster import command
 from cluster.command import Desk
 from cluster.drivers import Flow, compiled
 from cluster.kubernetes import BUSYBOX, PYTHON, Namespace, terminated, until
@@ -22,12 +22,6 @@ PROFILE: dict[str, Any] = {
     "images": {"pull_policy": "Never"},
     "storage": {"secret": "osmo-storage"},
 }
-
-
-@pytest.fixture(scope="session")
-def argo_controller(node_address: str) -> None:
-    if why_not := argo.why_not():
-        pytest.skip(why_not)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.title)

@@ -139,10 +139,12 @@ SERVER = (
     "import os, socket; s = socket.create_server(('0.0.0.0', 8123));"
     " [s.accept()[0].sendall(socket.gethostbyname(socket.gethostname()).encode()) for _ in range(9)]"
 )
-CLIENT = (
-    "import socket, time; time.sleep(3);"
-    " print([socket.create_connection((host, 8123)).recv(99) for host in ('{{host:server_1}}', '{{host:server_2}}')])"
-)
+CLIENT = r"""import json, socket, time\n
+def ask(host):\n
+  while True:\n
+    try: return socket.create_connection((host, 8123)).recv(99).decode()\n
+    except ConnectionRefusedError: time.sleep(0.1)\n
+print(json.dumps([ask('{{host:server_1}}'), ask('{{host:server_2}}')]))""".replace("\n", "")
 
 
 def networks(podman: Podman) -> list[str]:
@@ -159,9 +161,26 @@ def test_tasks_of_a_group_have_a_network_and_names(desk: Desk, podman: Podman) -
     assert done.status == 0, done.err
     assert set(desk.states("crew-1").values()) == {"COMPLETED"}, done.out
     told = next(line for line in done.out.splitlines() if "| [" in line)
-    first, second = eval(told.partition("| ")[2])
+    first, second = json.loads(told.partition("| ")[2])
     assert first != second, "each has an address of its own"
     assert networks(podman) == before, "nothing is left"
+
+
+def test_no_network_is_left_when_osmoc_is_killed(desk: Desk, podman: Podman) -> None:
+    text = CREW.replace("IMAGE", PYTHON).replace("CLIENT", "print('up'); import time; time.sleep(600)")
+    before = networks(podman)
+    path = desk.write(text.replace("python3, -c", "python3, -u, -c").replace("SERVER", "import time; time.sleep(600)"))
+    with desk.start("run", path, "--engine", "podman") as process:
+        try:
+            assert process.stdout is not None
+            if "up" not in (said := process.stdout.readline()):
+                _, err = process.communicate()
+                assert "no network of their own" in err, said + err
+                pytest.skip(err)
+            assert len(networks(podman)) == len(before) + 1
+        finally:
+            process.kill()
+    wait_for(lambda: networks(podman) == before and not containers(podman, desk), 30)
 
 
 def test_flags_may_name_a_network_for_all(desk: Desk) -> None:
