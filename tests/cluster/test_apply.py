@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,10 @@ import pytest
 from cluster.command import PROFILE, Desk
 from cluster.kubernetes import BUSYBOX, Namespace, until
 from cluster.line import line_to_cluster
+
+from osmoc.cluster import runs
+from osmoc.cluster.client import open_client
+from osmoc.cluster.state import Status
 
 pytestmark = pytest.mark.cluster
 
@@ -117,6 +122,21 @@ def test_a_run_is_watched_and_canceled(desk: Desk) -> None:
     assert "lead  | step 1\n" in said and "other | other\n" in said
     tasks = ["-l", "osmo.task_name", "--field-selector", "status.phase=Running"]
     assert desk.namespace.kubectl("get", "pods", *tasks, "-o", "name") == ""
+
+
+@BOTH
+def test_a_run_is_followed_by_one_list_and_one_watch_of_each_kind(desk: Desk) -> None:
+    """However much happens: what `status --watch`, `wait` and `apply --wait` ask for."""
+    desk.write(flow(*(task(f"t{number}", "sleep 1") for number in range(6))))
+    run_id = desk.osmoc("apply", "flow.yaml").id
+    client = open_client(None, desk.namespace.name)
+    is_argo = runs.find_owner(client, run_id)["kind"] == "Workflow"
+    before = Counter(client.calls)
+    states = list(runs.follow(client, run_id, rest=5.0))
+    assert states[-1].status is Status.COMPLETED and len(states) > 2
+    kinds = 1 if is_argo else 3
+    # The owner is looked for first, as it was before.
+    assert client.calls - before == Counter(GET=before["GET"] + kinds, WATCH=kinds)
 
 
 @BOTH
