@@ -3,25 +3,17 @@
 import asyncio
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 from cluster import command
 from cluster.command import Desk
-from cluster.drivers import Flow, compiled
 from cluster.kubernetes import BUSYBOX, PYTHON, Namespace, terminated, until
 from runtime.s3 import S3
 from scenarios.corpus import SAID, WORKFLOWS, text_of
 from scenarios.scenarios import SCENARIOS, Scenario
 
 pytestmark = pytest.mark.cluster
-
-PROFILE: dict[str, Any] = {
-    "target": "jobs",
-    "images": {"pull_policy": "Never"},
-    "storage": {"secret": "osmo-storage"},
-}
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.title)
@@ -73,24 +65,28 @@ def _delete_pod(desk: Desk, run_id: str, scenario: Scenario) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(WORKFLOWS))
-def test_a_published_workflow_completes(namespace: Namespace, s3: S3, name: str) -> None:
-    here = f"s3://{s3.bucket}/{namespace.name}/trained"
+def test_a_published_workflow_completes_by_jobs(namespace: Namespace, s3: S3, name: str, tmp_path: Path) -> None:
+    _assert_completes(Desk(tmp_path, namespace), s3, name, "jobs")
+
+
+@pytest.mark.usefixtures("argo_controller")
+@pytest.mark.parametrize("name", sorted(WORKFLOWS))
+def test_a_published_workflow_completes_by_argo(namespace: Namespace, s3: S3, name: str, tmp_path: Path) -> None:
+    _assert_completes(Desk(tmp_path, namespace), s3, name, "argo")
+
+
+def _assert_completes(desk: Desk, s3: S3, name: str, target: str) -> None:
+    namespace = desk.namespace
     asyncio.run(s3.store(namespace.name).create("trained/models/old.pth", b"weights"))
-    text = text_of(name, PYTHON, BUSYBOX).replace("s3://my_bucket/path", here)
-    run = Flow(namespace, "flow-1")
-    run.apply(compiled(text, PROFILE | {"data_access": {f"s3://{s3.bucket}": {"secret": "osmo-storage"}}}, run.id))
-    assert namespace.wait_for_job(run.driver, 240) == "Complete", f"{run.log()}\n{namespace.describe()}"
-    assert set(run.statuses().values()) == {"COMPLETED"}
-    logs = "".join(_log(namespace, label, label) for label in (task.replace("_", "-") for task in run.statuses()))
+    profile = yaml.safe_load(command.PROFILE) | {"target": target}
+    desk.write(json.dumps(profile | {"data_access": {f"s3://{s3.bucket}": {"secret": "osmo-storage"}}}), "osmoc.yaml")
+    here = f"s3://{s3.bucket}/{namespace.name}/trained"
+    desk.write(text_of(name, PYTHON, BUSYBOX).replace("s3://my_bucket/path", here))
+    done = desk.osmoc("apply", "flow.yaml", "--wait")
+    assert done.status == 0, f"{done.err}\n{namespace.describe()}"
+    assert set(desk.statuses(done.id).values()) == {"COMPLETED"}
+    logs = desk.osmoc("logs", done.id).out
     for said in SAID.get(name, ()):
         assert said in logs
     if name == "torchrun_reschedule":
-        assert {task: len(namespace.pods(task.replace("_", "-"))) for task in run.statuses()} == {
-            "master": 3,
-            "worker_1": 1,
-        }
-
-
-def _log(namespace: Namespace, task: str, container: str) -> str:
-    pods = (pod["metadata"]["name"] for pod in namespace.pods(task))
-    return "".join(namespace.kubectl("logs", pod, "-c", container, check=False) for pod in pods)
+        assert [len(namespace.pods(task)) for task in ("master", "worker-1")] == [3, 1]
