@@ -1,22 +1,22 @@
 """`osmoc apply`: a workflow, or a folder of manifests, to a cluster."""
 
-import dataclasses
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import click
 
 from osmoc.cli.cluster_options import cluster_options, connected, told
 from osmoc.cli.commands import Context
 from osmoc.cli.main import FINDINGS
-from osmoc.cli.options import Given, given, workflow_options
-from osmoc.cli.workflow import compile_file, load_profile, print_findings
+from osmoc.cli.manifests import compile_for, read_folder, without_namespace
+from osmoc.cli.options import given, workflow_options
+from osmoc.cli.workflow import print_findings
 from osmoc.cluster.apply import Application, OccupiedError, Outcome, Refusal, RefusedError
 from osmoc.cluster.client import Client
 from osmoc.cluster.kinds import Object
-from osmoc.codes import OUTSIDE, REFUSED
+from osmoc.codes import REFUSED
 from osmoc.diagnostics import Diagnostic, Severity
 from osmoc.pipeline import Result
 from osmoc.yamltree import Path as SpecPath
@@ -61,13 +61,13 @@ def apply_command(
     wanted = given(options)
     with connected(context, namespace) as client:
         if Path(file).is_dir():
-            manifests = list(_folder(Path(file)))
+            manifests = read_folder(Path(file))
             result = Result(findings=(), failed=False)
         else:
-            result = _compiled(file, wanted, client, context_.stdin)
+            result = compile_for(client, file, wanted, context_.stdin)
             if result.failed:
                 return FINDINGS
-            manifests = [_without_namespace(manifest) for manifest in result.manifests]
+            manifests = without_namespace(result.manifests)
         session = _Session(client, file, result, wanted.strict)
         if session.preflight(manifests):
             return FINDINGS
@@ -79,38 +79,6 @@ def apply_command(
         if not wait and not logs:
             return 0
         return _follow(client, application.workflow_id, logs)
-
-
-def _compiled(file: str, wanted: Given, client: Client, stdin: IO[str]) -> Result:
-    profile, _ = load_profile(wanted.profile)
-    if wanted.target is None and (profile is None or "target" not in profile.model_fields_set):
-        from osmoc.cluster.preflight import has_argo
-
-        wanted = dataclasses.replace(wanted, target="argo" if has_argo(client) else "jobs")
-    if profile and profile.namespace:
-        client.namespace = profile.namespace
-    result = compile_file(file, wanted, stdin)
-    # What the cluster must have is asked of the cluster itself.
-    print_findings([found for found in result.findings if found.code is not OUTSIDE], "text", sys.stderr)
-    return result
-
-
-def _folder(folder: Path) -> Iterator[Object]:
-    import yaml
-
-    paths = sorted(path for path in folder.iterdir() if path.suffix in (".yaml", ".yml", ".json"))
-    found = [one for path in paths for one in yaml.load_all(path.read_bytes(), Loader=yaml.CSafeLoader)]
-    manifests = [one for one in found if isinstance(one, dict) and one.get("kind") != "Kustomization"]
-    ids = {one.get("metadata", {}).get("labels", {}).get("osmo.workflow_id") for one in manifests}
-    if len(ids) != 1 or None in ids:
-        raise click.UsageError(f"{folder} does not hold the objects of one run, as `osmoc compile -o {folder}` writes")
-    yield from map(_without_namespace, manifests)
-
-
-def _without_namespace(manifest: Object) -> Object:
-    """The client's is where it goes."""
-    metadata = {key: value for key, value in manifest["metadata"].items() if key != "namespace"}
-    return manifest | {"metadata": metadata}
 
 
 class _Session:

@@ -15,6 +15,7 @@ _COMMANDS: Final = {
     "trace": "Lead from a line of a workflow to the manifests, and back.",
     "run": "Run a workflow on this machine, without a cluster.",
     "apply": "Run a workflow on a cluster.",
+    "diff": "Say what a workflow would change of its run.",
     "list": "List the runs on a cluster, or on this machine.",
     "status": "Print the state of a run and of its tasks.",
     "logs": "Print what the tasks of a run wrote.",

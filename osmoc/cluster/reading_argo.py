@@ -67,7 +67,7 @@ def read_workflow(workflow: Object, base: State) -> State:
     if phase in _ENDS:
         rest = Status.FAILED_CANCELED if canceled else Status.FAILED_UPSTREAM
     tasks: Tasks = {}
-    for group, task in _tasks(workflow["spec"]):
+    for group, task in filter(None, (_name(leaf["arguments"]) for leaf in leaves(workflow["spec"]))):
         found = nodes.get((group, task)) or TaskState(status=rest)
         if canceled and found.status is Status.FAILED_BACKEND_ERROR:
             found = found.model_copy(update={"status": Status.FAILED_CANCELED})
@@ -96,16 +96,17 @@ def _ended_together(tasks: dict[str, TaskState]) -> dict[str, TaskState]:
     return {name: task.model_copy(update=followed) if is_ended[name] else task for name, task in tasks.items()}
 
 
-def _tasks(spec: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Groups and their tasks, in the order of the file."""
+def leaves(spec: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The DAG tasks that are tasks of the workflow, in the order of the file; the others are groups, or joins."""
     templates = {template["name"]: template for template in spec["templates"]}
 
-    def below(template: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    def below(template: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         for one in template["dag"]["tasks"]:
-            if named := _name(one.get("arguments", {})):
-                yield named
-            elif "dag" in (inner := one.get("inline") or templates[one["template"]]):
+            inner = one.get("inline") or templates[one["template"]]
+            if "dag" in inner:
                 yield from below(inner)
+            elif _name(one.get("arguments", {})):
+                yield one
 
     return below(templates[spec["entrypoint"]])
 

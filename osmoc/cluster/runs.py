@@ -152,6 +152,12 @@ def delete(client: Client, workflow_id: str) -> None:
     client.delete(reference_to(owner), uid=owner["metadata"]["uid"])
 
 
+def objects_of(client: Client, workflow_id: str) -> list[Object]:
+    """What was applied, without the pods that came of it."""
+    selector = f"{WORKFLOW_ID}={workflow_id}"
+    return [item for kind in _KINDS if kind != _POD for item in _all(client, kind, selector)]
+
+
 def until_gone(client: Client, workflow_id: str) -> None:
     """Returns when nothing of a deleted run is left. Raises: ApiError, TimeoutError."""
     end = time.monotonic() + _LEAVING
