@@ -200,6 +200,8 @@ def _check_call(words: list[str]) -> None:
     context = click.Context(osmoc)
     command: click.Command = osmoc
     for word in words:
+        if word == "--":  # the rest is another program's
+            return
         if isinstance(command, click.Group) and not word.startswith("-"):
             names = word.split("|")
             found = [command.get_command(context, name) for name in names]

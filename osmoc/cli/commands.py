@@ -19,6 +19,7 @@ _COMMANDS: Final = {
     "list": "List the runs on a cluster, or on this machine.",
     "status": "Print the state of a run and of its tasks.",
     "logs": "Print what the tasks of a run wrote.",
+    "exec": "Run a command in the container of a task that runs.",
     "wait": "Wait until a run on a cluster has ended.",
     "cancel": "End runs on a cluster.",
     "delete": "Remove runs from a cluster.",

@@ -5,9 +5,10 @@ Logging in and TLS are those of the package `kubernetes`, which knows what kubec
 
 import json
 import random
+import re
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -19,6 +20,7 @@ from osmoc.cluster.kinds import Object, Reference, reference_to, resource_of
 
 if TYPE_CHECKING:
     import urllib3
+    import websocket
 
 _APPLY: Final = "application/apply-patch+yaml"
 _MERGE: Final = "application/merge-patch+json"
@@ -144,6 +146,27 @@ class Client:
         """Lines of a container's log as they come."""
         with self._stream(f"{self._path(Reference('v1', 'Pod', pod))}/log", query) as lines:
             yield lines
+
+    def websocket(
+        self, pod: str, action: str, query: Sequence[tuple[str, str]], protocols: Sequence[str]
+    ) -> "websocket.WebSocket":
+        """To a container of a pod. Raises: ApiError."""
+        from kubernetes.stream.ws_client import create_websocket
+        from websocket import WebSocketBadStatusException, WebSocketException
+
+        path = f"{self._path(Reference('v1', 'Pod', pod))}/{action}?{urlencode(query)}"
+        headers = {name.lower(): value for name, value in self._authorization().items()}
+        headers["sec-websocket-protocol"] = ",".join(protocols)
+        self.calls["SOCKET"] += 1
+        try:
+            url = re.sub("^http", "ws", self.server) + path
+            made: websocket.WebSocket = create_websocket(self._configuration, url, headers)
+            return made
+        except WebSocketBadStatusException as error:
+            message, reason = _said(error.resp_body or b"")
+            raise ApiError(error.status_code, message or str(error), reason) from None
+        except (WebSocketException, OSError) as error:
+            raise ApiError(0, f"{self.server} does not answer: {error}") from None
 
     def get_path(self, path: str) -> Object:
         """What is no object of a kind: `/version`, a list of resources."""
@@ -281,14 +304,19 @@ def _lines(response: "urllib3.BaseHTTPResponse") -> Iterator[bytes]:
 
 
 def _error(response: "urllib3.BaseHTTPResponse") -> ApiError:
-    try:
-        said = json.loads(response.data or response.read())
-        message, reason = said.get("message", ""), said.get("reason", "")
-    except (ValueError, AttributeError):
-        message, reason = "", ""
+    message, reason = _said(response.data or response.read())
     after = response.headers.get("Retry-After", "")
     text = message or f"HTTP status {response.status}"
     return ApiError(response.status, text, reason, float(after) if after.isdigit() else 0.0)
+
+
+def _said(body: bytes) -> tuple[str, str]:
+    """Message and reason of a Status."""
+    try:
+        said = json.loads(body)
+        return said.get("message", ""), said.get("reason", "")
+    except (ValueError, AttributeError):
+        return "", ""
 
 
 def _words(error: Exception) -> str:
