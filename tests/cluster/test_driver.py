@@ -282,13 +282,18 @@ def test_a_job_that_cannot_be_started_fails_with_the_api_servers_words(run: Flow
     assert "cannot patch resource" in run.state().reason
 
 
-# Argo. No controller is needed for what the driver does there: Workflow and pods are as Argo would have them.
+# Argo. No controller is needed for what the driver does there: Workflow and pods are as Argo would have them. One that
+# is there leaves a Workflow alone that is suspended.
 
 
 def test_on_argo_it_ends_the_pods_that_can_never_start(run: Flow) -> None:
     head = "  timeout: {queue_timeout: 8s}\n"
     text = flow(task("a", exitActions={"RESCHEDULE": "75"}), head=head)
-    run.apply(compiled(text, QUICK | {"target": "argo"}, run.id), held=True)
+    manifests = compiled(text, QUICK | {"target": "argo"}, run.id)
+    for manifest in manifests:
+        if manifest["kind"] == "Workflow":
+            manifest["spec"]["suspend"] = True
+    run.apply(manifests, held=True)
     labels = {"osmo.workflow_id": run.id, "osmo.group_name": "a-group", "osmo.task_name": "a"}
     pods = {
         "queued": {"image": BUSYBOX, "resources": {"requests": {"cpu": "1000"}}},
@@ -318,7 +323,7 @@ def test_on_argo_it_ends_the_pods_that_can_never_start(run: Flow) -> None:
         until(lambda: look() == {"queued", "no-image"}, 60, run.namespace.describe)
         assert "Insufficient cpu" in ended["queued"] and "registry.local/nothing:1" in ended["no-image"]
         marks = ["workflows.argoproj.io/completed=true", "workflows.argoproj.io/phase=Failed"]
-        run.namespace.kubectl("label", "workflow", run.id, *marks)
+        run.namespace.kubectl("label", "--overwrite", "workflow", run.id, *marks)
         code, said = driver.wait()
     assert code == 1, said
     [running] = [pod for pod in run.namespace.pods("a") if pod["metadata"]["name"] == "running"]

@@ -101,7 +101,7 @@ def test_a_lead_that_is_out_of_memory_ends_its_group(run: Flow) -> None:
     text = pair("echo up; sleep 1; tail /dev/zero", WAITS)[0]
     text = text.replace('"name": "lead"', '"name": "lead", "resource": "small"')
     text = text.replace(
-        '"groups"', '"resources": {"default": {"memory": "64Mi"}, "small": {"cpu": 1, "memory": "48Mi"}}, "groups"'
+        '"groups"', '"resources": {"default": {"memory": "64Mi"}, "small": {"memory": "48Mi"}}, "groups"'
     )
     start(run, text, PROFILE)
     assert ended(run).startswith("FAILED"), run.log()

@@ -166,7 +166,7 @@ def test_a_pod_that_is_killed_while_it_uploads_is_run_again(namespace: Namespace
 
 def test_out_of_memory_is_told_by_its_code(namespace: Namespace, s3: S3) -> None:
     text = flow(task("work", "tail /dev/zero", resource="small")).replace(
-        "  tasks:\n", "  resources:\n    small: {cpu: 1, memory: 48Mi}\n  tasks:\n"
+        "  tasks:\n", "  resources:\n    small: {memory: 48Mi}\n  tasks:\n"
     )
     namespace.apply(text, profile(s3), "flow-1")
     assert namespace.wait_for_job("flow-1-work") == "Failed"
