@@ -20,6 +20,7 @@ _COMMANDS: Final = {
     "status": "Print the state of a run and of its tasks.",
     "logs": "Print what the tasks of a run wrote.",
     "exec": "Run a command in the container of a task that runs.",
+    "port-forward": "Have ports of a task that runs on this machine.",
     "wait": "Wait until a run on a cluster has ended.",
     "cancel": "End runs on a cluster.",
     "delete": "Remove runs from a cluster.",
@@ -50,7 +51,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in _COMMANDS:
             return None
-        command: Any = getattr(import_module(f"osmoc.cli.{name}"), f"{name}_command")
+        module = name.replace("-", "_")
+        command: Any = getattr(import_module(f"osmoc.cli.{module}"), f"{module}_command")
         assert isinstance(command, click.Command)
         return command
 

@@ -8,12 +8,16 @@ from osmoc.cluster.kinds import Object
 from osmoc.cluster.logs import Source, list_pods, sources
 from osmoc.cluster.reading import TASK
 from osmoc.cluster.runs import read
-from osmoc.cluster.state import State
+from osmoc.cluster.state import State, Status
 from osmoc.names import kubernetes_name
 
 
 class NotRunningError(Exception):
-    """A task has no container that runs: `str()` says why."""
+    """A task has no container that runs: `str()` says why. `may_run` says whether it still may."""
+
+    def __init__(self, message: str, *, may_run: bool = False) -> None:
+        super().__init__(message)
+        self.may_run = may_run
 
 
 def find_running(client: Client, run_id: str, task: str) -> Source:
@@ -32,11 +36,14 @@ def choose_running(pods: Sequence[Object], state: State, task: str) -> Source:
     alive = [pod for pod in pods if pod["metadata"]["labels"].get(TASK) == label and _runs(pod, label)]
     if not alive:
         found = names[label]
-        why = f": {found.reason}" if found.reason else ""
-        raise NotRunningError(f"`{task}` does not run: it is {found.status}{why}")
+        why = found.reason or ("its container has not started" if found.status is Status.RUNNING else "")
+        message = f"`{task}` does not run: it is {found.status}{f': {why}' if why else ''}"
+        raise NotRunningError(message, may_run=not found.status.has_ended)
     return sources(alive, task=label)[-1]
 
 
 def _runs(pod: Object, label: str) -> bool:
+    if pod["metadata"].get("deletionTimestamp"):
+        return False
     statuses = pod.get("status", {}).get("containerStatuses", ())
     return any("running" in one.get("state", {}) for one in statuses if one["name"] in (label, "main"))
