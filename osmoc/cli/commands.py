@@ -20,6 +20,7 @@ _COMMANDS: Final = {
     "status": "Print the state of a run and of its tasks.",
     "logs": "Print what the tasks of a run wrote.",
     "exec": "Run a command in the container of a task that runs.",
+    "cp": "Copy files from or to a task that runs.",
     "port-forward": "Have ports of a task that runs on this machine.",
     "wait": "Wait until a run on a cluster has ended.",
     "cancel": "End runs on a cluster.",
