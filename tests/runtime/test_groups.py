@@ -58,7 +58,8 @@ def outcomes(groups: Groups, *tasks: str) -> list[str]:
 
 
 def test_no_command_starts_before_the_last_task_is_ready(groups: Groups) -> None:
-    group = groups(lead="date +%s%N", one=f"date +%s%N; {WAITS}", two=f"date +%s%N; {WAITS}")
+    one, two = (f"date +%s%N; touch $S/{name}; {WAITS}" for name in ("one", "two"))
+    group = groups(lead=f"date +%s%N; {awaits('$S/one')}; {awaits('$S/two')}", one=one, two=two)
     group.start("lead", "one")
     time.sleep(0.5)
     arrived = time.time_ns()
@@ -74,11 +75,11 @@ def test_without_a_barrier_a_command_starts_at_once(groups: Groups) -> None:
 
 
 def test_whoever_does_not_come_is_named_when_the_barrier_times_out(groups: Groups) -> None:
-    group = groups(lead="echo", one="echo", two="echo", changes={"*": {"timeouts": {"barrier": 1.0}}})
+    group = groups(lead="echo", one="echo", two="echo", changes={"*": {"timeouts": {"barrier": 5.0}}})
     group.start("lead", "one")
     assert group.pods["one"].wait() == 0  # it is not to blame
     assert group.pods["lead"].wait() == 242
-    assert group.pods["lead"].termination["reason"] == "not at the barrier after 1 s: two"
+    assert group.pods["lead"].termination["reason"] == "not at the barrier after 5 s: two"
     assert not group.pods["lead"].output()
 
 
@@ -90,7 +91,7 @@ def test_a_lead_that_does_not_come_is_named(groups: Groups) -> None:
 
 
 def test_a_stranger_without_the_key_does_not_count(groups: Groups) -> None:
-    group = groups(lead="echo", one="echo", changes={"*": {"timeouts": {"barrier": 1.0}}})
+    group = groups(lead="echo", one="echo", changes={"*": {"timeouts": {"barrier": 5.0}}})
     group.start("lead")
     group.key = b"x" * 32
     group.start("one")
@@ -160,8 +161,8 @@ def test_inputs_that_are_missing_end_the_group_before_it_began(groups: Groups) -
 
 
 def test_a_lead_that_is_run_again_starts_all_again_in_place(groups: Groups) -> None:
-    lead = f"echo lead; {awaits('$S/one')}; test -e $S/again || {{ touch $S/again; exit 75; }}"
-    one = f"echo run >> $W/count; touch $S/one; cp $W/count $O/count; {WAITS}"
+    lead = f"{awaits('$S/1')}; test -e $S/again || {{ touch $S/again; exit 75; }}; {awaits('$S/2')}"
+    one = f"echo run >> $W/count; cp $W/count $O/count; touch $S/$(wc -l < $W/count); {WAITS}"
     group = groups(lead=lead, one=one, publishing=("one",), changes={"lead": RESCHEDULE})
     group.start()
     assert group.pods["lead"].wait() == 250
@@ -284,8 +285,8 @@ def test_a_lead_that_is_ended_from_outside_ends_the_group(groups: Groups) -> Non
 
 def test_a_lead_whose_container_is_killed_and_that_returns_starts_all_again(groups: Groups) -> None:
     again = {"retry": {"reschedule": 0, "infrastructure": 1}}
-    lead = "test -e $S/one && test -e $S/killed || sleep 60"
-    group = groups(lead=lead, one=f"echo run; touch $S/one; {WAITS}", changes={"lead": again})
+    one = f"echo run; touch $S/one; test -e $S/killed && touch $S/twice; {WAITS}"
+    group = groups(lead=awaits("$S/twice"), one=one, changes={"lead": again})
     group.start()
     until((group.root / "one").exists)
     (group.root / "killed").touch()
