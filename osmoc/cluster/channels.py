@@ -17,7 +17,7 @@ _REST: Final = 1.0
 
 
 class Channels:
-    """One thread may read and one may write. `protocol` is the one of those offered that the other side has chosen."""
+    """One thread may read, any may write. `protocol` is the one of those offered that the other side has chosen."""
 
     def __init__(
         self, client: Client, pod: str, action: str, query: Sequence[tuple[str, str]], protocols: Sequence[str]
@@ -31,6 +31,8 @@ class Channels:
         self.protocol: str = headers.get("sec-websocket-protocol", "")
         # OpenSSL wants its connections to be used by one thread at a time.
         self._turn = threading.Lock()
+        # A frame may take more than one turn, and nothing comes between its parts.
+        self._writing = threading.Lock()
         self._is_closed = False
 
     def frames(self) -> Iterator[tuple[int, bytes]]:
@@ -64,12 +66,13 @@ class Channels:
 
         rest = memoryview(ABNF.create_frame(bytes([channel]) + data, ABNF.OPCODE_BINARY).format())
         try:
-            while rest:
-                try:
-                    with self._turn:
-                        rest = rest[self._wire.send(rest) :]
-                except TimeoutError:
-                    continue  # the other side does not read as fast as it is written to
+            with self._writing:
+                while rest:
+                    try:
+                        with self._turn:
+                            rest = rest[self._wire.send(rest) :]
+                    except TimeoutError:
+                        continue  # the other side does not read as fast as it is written to
         except OSError as error:
             raise ApiError(0, f"the connection to the container broke: {error}") from None
 

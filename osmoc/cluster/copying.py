@@ -3,6 +3,7 @@
 import shutil
 import tarfile
 from collections.abc import Iterator
+from contextlib import suppress
 from io import RawIOBase
 from pathlib import Path, PurePosixPath
 from threading import Thread
@@ -20,16 +21,26 @@ if [ -d "$1" ]; then exec tar -C "$1" -cf - .; fi
 if [ ! -e "$1" ]; then echo "there is no $1" >&2; exit 1; fi
 exec tar -C "$(dirname -- "$1")" -cf - "$(basename -- "$1")"
 """
-# `$2` is the name of a file, or empty for a directory, in whose place comes what is sent if `$3` says so.
+# `$2` is the name of a file, or empty for a directory, in place of whose content comes what is sent if `$3` says so:
+# the directory itself stays, since it may be a mount, and keeps what it had until all has come.
 _RECEIVE: Final = """
 target=$1
 if [ -n "$2" ]; then
   if [ -d "$target" ]; then target=$target/$2; fi
   mkdir -p -- "$(dirname -- "$target")" && exec cat > "$target"
 fi
-if [ -z "$3" ]; then mkdir -p -- "$target" && exec tar -C "$target" -xf -; fi
-new=$target.osmoc-new
-rm -rf -- "$new" && mkdir -p -- "$new" && tar -C "$new" -xf - && rm -rf -- "$target" && exec mv -- "$new" "$target"
+mkdir -p -- "$target" || exit
+if [ -z "$3" ]; then exec tar -C "$target" -xf -; fi
+new=$target/.osmoc-new
+rm -rf -- "$new" && mkdir -- "$new" || exit
+tar -C "$new" -xf - || { rm -rf -- "$new"; exit 1; }
+for old in "$target"/* "$target"/.[!.]* "$target"/..?*; do
+  [ "$old" = "$new" ] || rm -rf -- "$old" || exit
+done
+for found in "$new"/* "$new"/.[!.]* "$new"/..?*; do
+  if [ -e "$found" ] || [ -L "$found" ]; then mv -- "$found" "$target/" || exit; fi
+done
+exec rmdir -- "$new"
 """
 
 
@@ -79,11 +90,18 @@ def download(client: Client, source: Source, path: str, target: Path, *, delete:
 
 def upload(client: Client, source: Source, origin: Path, path: str, *, delete: bool) -> int:
     """How many files have gone. Raises: ApiError, CopyError."""
+    if delete and not path.strip("/."):
+        raise CopyError(f"what else is in {path} of a container cannot be removed")
     name = "" if origin.is_dir() else origin.name
     words = ["sh", "-c", _RECEIVE, "sh", path, name, "yes" if delete else ""]
     session = Exec(client, source, words, has_input=True, tty=False)
     said: list[bytes] = []
-    reading = Thread(target=lambda: said.extend(data for _, data in session.output()), daemon=True)
+
+    def listen() -> None:
+        with suppress(ApiError):  # the missing exit status tells it
+            said.extend(data for _, data in session.output())
+
+    reading = Thread(target=listen, daemon=True)
     reading.start()
     count = 0
     try:

@@ -24,7 +24,7 @@ class ExecError(Exception):
 
 
 class Exec:
-    """A command that has been started. One thread may read and one may write."""
+    """A command that has been started. One thread may read, any may write."""
 
     def __init__(self, client: Client, source: Source, command: Sequence[str], *, has_input: bool, tty: bool) -> None:
         """Raises: ApiError."""

@@ -77,6 +77,7 @@ def test_what_cannot_be_copied(running: tuple[Desk, str]) -> None:
     assert "there is no /nowhere" in desk.osmoc("cp", run_id, "work:/nowhere", "here").err
     assert "there is no nothing" in desk.osmoc("cp", run_id, "nothing", "work:/tmp").err
     assert "one of both must be TASK:PATH" in desk.osmoc("cp", run_id, "a", "b").err
+    assert "cannot be removed" in desk.osmoc("cp", run_id, ".", "work:/", "--delete").err
     assert "has no task `wrk`" in desk.osmoc("cp", run_id, "wrk:/tmp", "here").err
     # What a container sends is kept in its place.
     script = "mkdir /tmp/evil; ln -s /etc /tmp/evil/out"
