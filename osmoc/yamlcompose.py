@@ -19,6 +19,7 @@ from osmoc.yamlnodes import TAG, Kind, Node
 
 LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 MAX_DEPTH: Final = 64
+STRING: Final = TAG + "str"
 # PyYAML itself, with which OSMO reads, takes a quarter of a second for so many characters.
 _MOST_FOR_PYYAML: Final = 1 << 18
 _DISPUTED: Final = re.compile(r"[\t?]")
@@ -133,7 +134,7 @@ class _Composer:
         self._key = self._keys.pop()
 
     def _scalar(self, event: Any) -> Node:
-        tag = event.tag or (resolve(event.value) if event.implicit[0] else TAG + "str")
+        tag = event.tag or (resolve(event.value) if event.implicit[0] else STRING)
         node = Node(Kind.SCALAR, event.value, tag, event)
         self._check_tag(node, event.tag or "")
         if "\0" in node.value:
@@ -166,7 +167,7 @@ def resolve(text: str) -> str:
     for tag, pattern in yaml.SafeLoader.yaml_implicit_resolvers.get(text[:1], ()):
         if pattern.match(text):
             return str(tag)
-    return TAG + "str"
+    return STRING
 
 
 def _short(tag: str) -> str:

@@ -4,17 +4,15 @@ Most files have no anchors, tags or duplicate keys, and no fault of YAML. They a
 memory that nodes take. Any other document is left to `yamlcompose` and `yamlvalues`, which know what to say about it.
 """
 
-from typing import Any, Final
+from typing import Any
 
 import yaml
 
 from osmoc.diagnostics import Diagnostics
 from osmoc.source import Source
-from osmoc.yamlcompose import MAX_DEPTH, has_other_breaks, parse_events, resolve
-from osmoc.yamlnodes import MERGE, TAG, Kind, Node
+from osmoc.yamlcompose import MAX_DEPTH, STRING, has_other_breaks, parse_events, resolve
+from osmoc.yamlnodes import MERGE, Kind, Node
 from osmoc.yamlvalues import Reader
-
-_STRING: Final = TAG + "str"
 
 
 def read_simple(text: str) -> dict[str, Any] | None:
@@ -36,10 +34,15 @@ def _read(text: str, reader: Reader) -> dict[str, Any] | None:
     parents: list[Any] = []
     parent: Any = documents
     key: str | None = None
+    scalar = yaml.ScalarEvent
     for event in parse_events(text):
         kind = type(event)
-        if kind is yaml.ScalarEvent:
-            value = _scalar(event, reader)
+        if kind is scalar:
+            value = event.value
+            if event.anchor or event.tag or "\0" in value:
+                raise _NotSimpleError
+            if event.implicit[0] and resolve(value) != STRING:
+                value = _not_text(event, reader)
         elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
             value = _collection(event, len(parents))
         elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
@@ -58,7 +61,7 @@ def _read(text: str, reader: Reader) -> dict[str, Any] | None:
             key = value
         else:
             raise _NotSimpleError
-        if kind is not yaml.ScalarEvent:
+        if kind is not scalar:
             parents.append(parent)
             parent = value
     return documents[0] if len(documents) == 1 and type(documents[0]) is dict else None
@@ -70,13 +73,8 @@ def _collection(event: Any, depth: int) -> Any:
     return {} if type(event) is yaml.MappingStartEvent else []
 
 
-def _scalar(event: Any, reader: Reader) -> Any:
-    value = event.value
-    if event.anchor or event.tag or "\0" in value:
-        raise _NotSimpleError
-    tag = resolve(value) if event.implicit[0] else _STRING
-    if tag == _STRING:
-        return value
+def _not_text(event: Any, reader: Reader) -> Any:
+    tag = resolve(event.value)
     if tag == MERGE:
         raise _NotSimpleError
-    return reader.of(Node(Kind.SCALAR, value, tag, event))
+    return reader.of(Node(Kind.SCALAR, event.value, tag, event))

@@ -33,23 +33,28 @@ class Filled:
         self.form: Final = form
         self.names: Final = names
 
-    def fill(self, text: str) -> str:
-        return text.translate(dict(enumerate(self.names, _FIRST)))
+    def fill(self, texts: Sequence[str]) -> list[str]:
+        table = self._table()
+        return [text.translate(table) for text in texts]
 
     def manifest(self) -> Manifest:
-        filled: Manifest = self._filled(self.form.manifest)
+        filled: Manifest = _filled(self.form.manifest, self._table())
         return filled
 
-    def _filled(self, value: Any) -> Any:
-        match value:
-            case str():
-                return self.fill(value)
-            case dict():
-                return {key: self._filled(item) for key, item in value.items()}
-            case list():
-                return [self._filled(item) for item in value]
-            case _:
-                return value
+    def _table(self) -> dict[int, str]:
+        return dict(enumerate(self.names, _FIRST))
+
+
+def _filled(value: Any, table: dict[int, str]) -> Any:
+    match value:
+        case str():
+            return value.translate(table)
+        case dict():
+            return {key: _filled(item, table) for key, item in value.items()}
+        case list():
+            return [_filled(item, table) for item in value]
+        case _:
+            return value
 
 
 class Manifests(Sequence[Manifest]):

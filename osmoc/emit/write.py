@@ -103,7 +103,7 @@ class _Cut(NamedTuple):
     order: tuple[int, ...]
 
     def filled(self, part: Filled, write_text: Callable[[str], str]) -> str:
-        texts = [write_text(part.fill(text)) for text in self.texts]
+        texts = [write_text(text) for text in part.fill(self.texts)]
         pieces = [self.between[0]]
         for number, fixed in zip(self.order, self.between[1:], strict=True):
             pieces.append(texts[number])
@@ -192,8 +192,13 @@ def _block(text: str, pad: str) -> str:
     # Without a number, readers take the indentation from the first line: it must not begin with white space.
     indentation = "2" if text[0] in " \t\n" else ""
     chomping = "-" if text[-1] != "\n" else "+" if text[-2] == "\n" else ""
-    lines = text.removesuffix("\n").split("\n")
-    return "\n".join([f"|{indentation}{chomping}", *[pad + line if line else "" for line in lines]])
+    body = "\n" + text.removesuffix("\n")
+    if "\n\n" in body + "\n":  # an empty line has no indentation
+        lines = body.split("\n")
+        body = "\n".join([pad + line if line else "" for line in lines])
+    else:
+        body = body.replace("\n", "\n" + pad)
+    return f"|{indentation}{chomping}{body}"
 
 
 def _is_fit(text: str) -> bool:

@@ -1,7 +1,7 @@
 """Special tokens: each stands in a task, has a form that is replaced, and names something that is there."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -146,23 +146,25 @@ def _check_outside(tree: Tree, found: Diagnostics) -> None:
                 )
 
 
-def _texts(plain: Any, path: Path) -> Iterator[tuple[Path, str]]:
+def _texts(plain: Any, path: Path) -> list[tuple[Path, str]]:
     """Every string within a list or mapping that may hold a token, keys included, with its path."""
-    if type(plain) is dict:
-        for key, value in plain.items():
-            step = key if type(key) is str else key.text if isinstance(key, Scalar) else ""
+    texts: list[tuple[Path, str]] = []
+    _collect(plain, path, texts)
+    return texts
+
+
+def _collect(plain: Any, path: Path, texts: list[tuple[Path, str]]) -> None:
+    steps: Iterable[tuple[Any, Any]] = plain.items() if type(plain) is dict else enumerate(plain)
+    for step, value in steps:
+        if type(step) is not int:
+            step = step if type(step) is str else step.text if isinstance(step, Scalar) else ""
             if "{{" in step:
-                yield (*path, step), step
-            yield from _texts_of(value, path, step)
-    elif type(plain) is list:
-        for n, value in enumerate(plain):
-            yield from _texts_of(value, path, n)
-
-
-def _texts_of(value: Any, path: Path, step: str | int) -> Iterable[tuple[Path, str]]:
-    if type(value) is str:
-        return (((*path, step), value),) if "{{" in value else ()
-    return _texts(value, (*path, step)) if value and type(value) in _COLLECTIONS else ()
+                texts.append(((*path, step), step))
+        if type(value) is str:
+            if "{{" in value:
+                texts.append(((*path, step), value))
+        elif value and type(value) in _COLLECTIONS:
+            _collect(value, (*path, step), texts)
 
 
 _COLLECTIONS: Final = (dict, list)
