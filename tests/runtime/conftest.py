@@ -8,6 +8,7 @@ import pytest
 from runtime.s3 import S3, Proxy, new_bucket, serve
 
 from osmo_ctrl.storage import store as storage
+from runtime import azure
 
 
 @pytest.fixture
@@ -33,6 +34,27 @@ def s3(s3_port: int) -> S3:
 def proxy(s3_port: int) -> Iterator[Proxy]:
     with Proxy(s3_port).running() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def azure_port() -> Iterator[int]:
+    azurite = azure.find_azurite()
+    if not azurite:
+        pytest.skip(azure.MISSING)
+    with azure.serve(azurite) as port:
+        yield port
+
+
+@pytest.fixture(params=["s3", "directory", "azure"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> storage.Place:
+    """An empty storage of each kind."""
+    match request.param:
+        case "s3":
+            return new_bucket(request.getfixturevalue("s3_port")).place()
+        case "azure":
+            return azure.new_container(request.getfixturevalue("azure_port"))
+        case _:
+            return storage.Place(f"file://{tmp_path}/storage")
 
 
 @pytest.fixture(autouse=True)

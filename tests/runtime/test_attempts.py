@@ -30,9 +30,9 @@ POD = "11111111-aaaa-bbbb-cccc-000000000001"
 OTHER = "22222222-aaaa-bbbb-cccc-000000000002"
 
 
-@pytest.fixture(params=["s3", "directory"])
-def store(request: pytest.FixtureRequest, s3: S3, tmp_path: Path) -> Store:
-    return s3.store() if request.param == "s3" else open_store(Place(f"{tmp_path}/storage"), Patience(1))
+@pytest.fixture
+def store(place: Place) -> Store:
+    return open_store(place, Patience(5))
 
 
 def manifest(

@@ -2,13 +2,14 @@
 
 import asyncio
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 from runtime.loop import asynchronous
-from runtime.s3 import CREDENTIAL, S3, Proxy
+from runtime.s3 import S3, Proxy
 from runtime.s3 import Fault as Wrong
 
 from osmo_ctrl import checkpoints as module
@@ -37,9 +38,9 @@ def opening(folder: Path) -> Open:
     return open
 
 
-@pytest.fixture(params=["s3", "directory"])
-def store(request: pytest.FixtureRequest, s3: S3, tmp_path: Path) -> Store:
-    return s3.store("saved") if request.param == "s3" else open_store(Place(f"{tmp_path}/saved"), Patience(1))
+@pytest.fixture
+def store(place: Place) -> Store:
+    return open_store(place, Patience(5))
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ async def plain(store: Store) -> dict[str, bytes]:
 
 async def restored(store: Store, target: Path, path: str = "") -> dict[str, str]:
     def store_of(url: str) -> Store:
-        return open_store(Place(url, store._place.endpoint, "us-east-1", CREDENTIAL), Patience(3))
+        return open_store(replace(store._place, url=url), Patience(3))
 
     origin = Origin(storage=None, workflow_id="f", run="r", store_of=store_of)
     await fetch(UrlInput(url=store.url + path), target, origin, Progress(), Limits())

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as some
 from runtime.dataset_buckets import contents, keys, now, put
 from runtime.loop import asynchronous
-from runtime.s3 import S3
 
 from osmo_ctrl.dataset.bucket import DatasetBucket
 from osmo_ctrl.dataset.catalog import Numbers, read_files, read_numbers, resolve
@@ -21,11 +20,9 @@ from osmo_ctrl.storage.store import Found, Patience, Place, open_store
 NOW = datetime(2026, 6, 30, tzinfo=UTC)
 
 
-@pytest.fixture(params=["s3", "directory"])
-def bucket(request: pytest.FixtureRequest, s3: S3, tmp_path: Path) -> DatasetBucket:
-    if request.param == "s3":
-        return DatasetBucket(s3.store("datasets"))
-    return DatasetBucket(open_store(Place(f"file://{tmp_path}/bucket"), Patience(1)))
+@pytest.fixture
+def bucket(place: Place) -> DatasetBucket:
+    return DatasetBucket(open_store(place, Patience(5)))
 
 
 def found(name: str, days: float, size: int = 1) -> Found:

@@ -1,11 +1,8 @@
 """A version of so many files that its record is larger than a part of an upload."""
 
-from pathlib import Path
-
 import pytest
 from runtime.dataset_buckets import now, version
 from runtime.loop import asynchronous
-from runtime.s3 import S3
 
 from osmo_ctrl.dataset.bucket import DatasetBucket
 from osmo_ctrl.dataset.commit import Draft, commit
@@ -13,11 +10,9 @@ from osmo_ctrl.dataset.records import File
 from osmo_ctrl.storage.store import Patience, Place, open_store
 
 
-@pytest.fixture(params=["s3", "directory"])
-def bucket(request: pytest.FixtureRequest, s3: S3, tmp_path: Path) -> DatasetBucket:
-    if request.param == "s3":
-        return DatasetBucket(s3.store("datasets"))
-    return DatasetBucket(open_store(Place(f"file://{tmp_path}/bucket"), Patience(1)))
+@pytest.fixture
+def bucket(place: Place) -> DatasetBucket:
+    return DatasetBucket(open_store(place, Patience(5)))
 
 
 @asynchronous

@@ -27,11 +27,9 @@ from osmo_ctrl.transfer.transfers import Limits, TransferError
 MIB = 1024 * 1024
 
 
-@pytest.fixture(params=["s3", "directory"])
-def bucket(request: pytest.FixtureRequest, s3: S3, tmp_path: Path) -> DatasetBucket:
-    if request.param == "s3":
-        return DatasetBucket(s3.store("datasets"))
-    return DatasetBucket(open_store(Place(f"file://{tmp_path}/bucket"), Patience(1)))
+@pytest.fixture
+def bucket(place: Place) -> DatasetBucket:
+    return DatasetBucket(open_store(place, Patience(5)))
 
 
 @asynchronous

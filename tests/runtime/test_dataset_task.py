@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from runtime.dataset_buckets import contents, keys, now, put, version
 from runtime.loop import asynchronous
-from runtime.s3 import S3
 
 from osmo_ctrl.dataset.bucket import DatasetBucket
 from osmo_ctrl.dataset.catalog import read_labels, resolve
@@ -23,11 +22,9 @@ from osmo_ctrl.transfer.transfers import Limits, TransferError
 WRITER = Writer(id="flow-1/run/prepare/0001-abc", by="flow-1", origin={"workflow": "flow-1", "task": "prepare"})
 
 
-@pytest.fixture(params=["s3", "directory"])
-def store(request: pytest.FixtureRequest, s3: S3, tmp_path: Path) -> Store:
-    if request.param == "s3":
-        return s3.store("datasets")
-    return open_store(Place(f"file://{tmp_path}/bucket"), Patience(1))
+@pytest.fixture
+def store(place: Place) -> Store:
+    return open_store(place, Patience(5))
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 from runtime.loop import asynchronous
-from runtime.s3 import CREDENTIAL, S3, Fault, Proxy
+from runtime.s3 import S3, Fault, Proxy
 
 from osmo_ctrl import plans
 from osmo_ctrl.attempts import Attempt, commit, record_run
@@ -22,14 +22,9 @@ from osmo_ctrl.transfer.transfers import Limits, TransferError
 POD = "11111111-aaaa"
 
 
-@pytest.fixture(params=["s3", "directory"])
-def place(request: pytest.FixtureRequest, s3: S3, tmp_path: Path) -> Place:
-    return s3.place() if request.param == "s3" else Place(f"file://{tmp_path}/storage")
-
-
 def origin(place: Place, **more: object) -> Origin:
     def store_of(url: str) -> Store:
-        return open_store(Place(url, place.endpoint, place.region, CREDENTIAL), Patience(3))
+        return open_store(Place(url, place.endpoint, place.region, place.credential), Patience(3))
 
     return Origin(storage=store_of(place.url), workflow_id="flow-1", run="run-1", store_of=store_of, **more)
 

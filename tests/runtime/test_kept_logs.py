@@ -54,9 +54,9 @@ def check(name: str, value: dict[str, Any]) -> None:
     Draft202012Validator(SCHEMA["properties"][name] | {"$defs": SCHEMA["$defs"]}).validate(value)
 
 
-@pytest.fixture(params=["s3", "directory"])
-def door(request: pytest.FixtureRequest, s3: S3, tmp_path: Path) -> Door:
-    return Door(s3.place() if request.param == "s3" else Place(f"file://{tmp_path}/storage"))
+@pytest.fixture
+def door(place: Place) -> Door:
+    return Door(place)
 
 
 def attempt(task: str, number: int, pod: str, run: str = "run-1") -> Attempt:

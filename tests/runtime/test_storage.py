@@ -23,11 +23,9 @@ MIB = 1024 * 1024
 ODD = ["a b", "ä/ö", "a#1.txt", "a%20b", "a?b=c&d", "a\\b", "e*", "~x", "+", "a:b", "'\"<>", "..a", "\u2028"]
 
 
-@pytest.fixture(params=["s3", "directory"])
-def store(request: pytest.FixtureRequest, s3: S3, tmp_path: Path) -> Store:
-    if request.param == "s3":
-        return s3.store("some/base")
-    return open_store(Place(f"file://{tmp_path}/some/base"), Patience(1))
+@pytest.fixture
+def store(place: Place) -> Store:
+    return open_store(place, Patience(5))
 
 
 async def paths(store: Store, prefix: str = "") -> list[str]:
@@ -136,7 +134,9 @@ async def test_remove_and_copy(store: Store) -> None:
 @asynchronous
 async def test_odd_names(store: Store, path: str) -> None:
     await store.write(path, b"content")
-    assert await paths(store) == [path]
+    # Azure takes a backslash for a slash: such an object is found by its name, and listed as another.
+    listed = path.replace("\\", "/") if store.url.startswith("azure:") else path
+    assert await paths(store) == [listed]
     assert await store.read(path) == b"content"
     assert await store.find(path) is not None
 

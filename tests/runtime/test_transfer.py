@@ -67,9 +67,9 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-@pytest.fixture(params=["s3", "directory"])
-def store(request: pytest.FixtureRequest, s3: S3, tmp_path: Path) -> Store:
-    return s3.store() if request.param == "s3" else open_store(Place(f"{tmp_path}/storage"), Patience(1))
+@pytest.fixture
+def store(place: Place) -> Store:
+    return open_store(place, Patience(5))
 
 
 @asynchronous

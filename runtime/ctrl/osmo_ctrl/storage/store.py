@@ -238,7 +238,10 @@ class Store:
 
     def _found(self, entry: "ObjectMeta") -> Found:
         path = entry["path"][len(self._base) :].lstrip("/") if self._base else entry["path"]
-        return Found(path, entry["size"], entry["last_modified"], entry["e_tag"])
+        e_tag = entry["e_tag"]
+        if e_tag and not e_tag.endswith('"'):  # Azure has its quotes in a header only, not in a listing
+            e_tag = f'"{e_tag}"'
+        return Found(path, entry["size"], entry["last_modified"], e_tag)
 
     def _key(self, path: str) -> str:
         if path and (reason := fault_of_name(path)):

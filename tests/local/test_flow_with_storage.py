@@ -1,12 +1,16 @@
-"""The first example flow of OSMO's pages on this machine, with a real S3 server: four tasks, a secret, a URL."""
+"""The first example flow of OSMO's pages on this machine, with a real S3 and Azure: four tasks, a secret, a URL."""
 
 import asyncio
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from local.desk import Desk
-from runtime.s3 import CREDENTIAL, S3, new_bucket, serve
+
+from osmo_ctrl.storage.store import Patience, Place, open_store
+from osmoc.urls import profile_of
+from runtime import azure, s3
 
 FLOW = """\
 workflow:
@@ -25,7 +29,7 @@ workflow:
       sort -r {{input:preprocess}}/numbers > {{output}}/model
     inputs: [{task: preprocess}]
     credentials: {wandb_cred: {WANDB_API_KEY: wandb_api_key}}
-    outputs: [{url: "s3://BUCKET/models/"}]
+    outputs: [{url: "BUCKET/models/"}]
   - name: evaluate
     image: python:3.12-slim
     command: [sh, -c, "head -n 1 {{input:train}}/model > {{output}}/best"]
@@ -37,26 +41,34 @@ workflow:
 """
 
 
-@pytest.fixture(scope="module")
-def s3() -> Iterator[S3]:
-    with serve() as port:
-        yield new_bucket(port)
+@pytest.fixture(params=["s3", "azure"])
+def place(request: pytest.FixtureRequest) -> Iterator[Place]:
+    if request.param == "s3":
+        with s3.serve() as port:
+            yield s3.new_bucket(port).place()
+        return
+    azurite = azure.find_azurite()
+    if not azurite:
+        pytest.skip(azure.MISSING)
+    with azure.serve(azurite) as port:
+        yield azure.new_container(port)
 
 
-def test_the_four_tasks_leave_their_results_in_the_bucket(desk: Desk, s3: S3) -> None:
-    place = {"secret": "store", "endpoint": s3.endpoint, "region": "us-east-1"}
+def test_the_four_tasks_leave_their_results_in_the_bucket(desk: Desk, place: Place) -> None:
+    bucket = place.url.removesuffix("/base")
+    reached = {"secret": "store", "endpoint": place.endpoint, "region": place.region}
     profile = {
-        "storage": {"url": f"s3://{s3.bucket}/osmo", **place},
-        "data_access": {f"s3://{s3.bucket}": place},
+        "storage": {"url": f"{bucket}/osmo", **reached},
+        "data_access": {profile_of(bucket): reached},
         "credentials": {"wandb_cred": {"secret": "wandb"}},
     }
     desk.write(json.dumps(profile), "osmoc.yaml")
-    desk.write(json.dumps({"wandb": {"wandb_api_key": "k3y"}, "store": dict(CREDENTIAL)}), "credentials.yaml")
-    done = desk.run(FLOW.replace("BUCKET", s3.bucket), "--credentials", "credentials.yaml")
+    desk.write(json.dumps({"wandb": {"wandb_api_key": "k3y"}, "store": dict(place.credential)}), "credentials.yaml")
+    done = desk.run(FLOW.replace("BUCKET", bucket), "--credentials", "credentials.yaml")
     assert done.status == 0, done.out + done.err
 
     async def names() -> dict[str, bytes]:
-        store = s3.store("")
+        store = open_store(replace(place, url=bucket), Patience(5))
         return {found.path: await store.read(found.path) async for found in store.list("")}
 
     objects = asyncio.run(names())
