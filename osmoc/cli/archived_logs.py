@@ -5,6 +5,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Final
 
+from osmoc.cli.dataset_options import credential_of_environment
+from osmoc.cli.workflow import load_profile
 from osmoc.cluster.archive import NoArchiveError, find_storage
 from osmoc.cluster.client import Client
 from osmoc.cluster.logs import Line
@@ -50,6 +52,14 @@ class Archive:
         if self._place is None:
             self._place = find_storage(self._client, self.workflow_id, self._usual, self._given)
         return self._place
+
+
+def open_archive(client: Client, workflow_id: str, folder: Path, storage: str = "", endpoint: str = "") -> Archive:
+    """Where the run was told to keep its logs, unless a storage or another way there is named."""
+    profile, _ = load_profile(None)
+    usual = profile.storage if profile and profile.storage else Storage.default()
+    given = StoragePlace(storage, endpoint, credential=credential_of_environment())
+    return Archive(client, workflow_id, usual, given, folder)
 
 
 def _no_archive(error: RuntimeMissing | RuntimeFailed) -> NoArchiveError:

@@ -3,6 +3,7 @@
 import heapq
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,12 +30,13 @@ _TICK: Final = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`seconds` is 0 for all that there is."""
+    """`seconds` and `last`, a number of lines, are 0 for all that there is."""
 
     wanted: Wanted
     timestamps: bool = False
     is_ctrl: bool = False
     seconds: int = 0
+    last: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,17 @@ def print_logs(client: Client, archive: Archive, asked: Asked) -> None:
     printer = _Printer(0 if asked.wanted.task else found.width, asked.timestamps)
     for line in _merged(client, archive, asked, found):
         printer.print(line)
+
+
+def last_lines(client: Client, archive: Archive, most: int) -> dict[str, deque[bytes]]:
+    """The end of the last attempt of each task that has one. Raises: UnknownRunError, NoArchiveError, ApiError."""
+    asked = Asked(Wanted(), last=most)
+    found = _find(client, archive, asked)
+    _warn(found.why_not)
+    lines: dict[str, deque[bytes]] = {}
+    for line in _merged(client, archive, asked, found):
+        lines.setdefault(line.task, deque(maxlen=most)).append(line.text)
+    return lines
 
 
 def follow_logs(client: Client, archive: Archive, asked: Asked) -> None:
@@ -142,7 +155,7 @@ def _lines(client: Client, archive: Archive, run: str, source: Source, asked: As
     """Of a pod; if it goes this very moment, or its node is out of reach, what is kept of it."""
     is_begun = False
     try:
-        for line in read_lines(client, source, seconds=asked.seconds):
+        for line in read_lines(client, source, seconds=asked.seconds, last=asked.last):
             is_begun = True
             yield line
         return

@@ -19,6 +19,7 @@ _COMMANDS: Final = {
     "list": "List the runs on a cluster, or on this machine.",
     "status": "Print the state of a run and of its tasks.",
     "logs": "Print what the tasks of a run wrote.",
+    "open": "Show a run as a page in the browser.",
     "exec": "Run a command in the container of a task that runs.",
     "cp": "Copy files from or to a task that runs.",
     "port-forward": "Have ports of a task that runs on this machine.",

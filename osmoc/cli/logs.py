@@ -9,13 +9,10 @@ from tempfile import TemporaryDirectory
 import click
 
 from osmoc.cli.cluster_options import cluster_options, connected
-from osmoc.cli.dataset_options import credential_of_environment
 from osmoc.cli.status import find_local
-from osmoc.cli.workflow import load_profile
 from osmoc.local.lines import Line, read_lines
 from osmoc.local.records import Folder, UnknownRunError
 from osmoc.names import kubernetes_name
-from osmoc.profile import Storage
 
 
 @click.command("logs")
@@ -62,27 +59,19 @@ def logs_command(
         return _print_local(local, task, attempt, timestamps, ctrl)
     if follow and (attempt or since):
         raise click.UsageError("--follow shows all that is written from now on: not with --attempt or --since")
-    from osmoc.cli.archived_logs import Archive
+    from osmoc.cli.archived_logs import open_archive
     from osmoc.cli.cluster_logs import Asked, follow_logs, print_logs
     from osmoc.cluster.logs import Wanted
-    from osmoc.logs_client import StoragePlace
 
     wanted = Wanted(kubernetes_name(task or ""), attempt - 1 if attempt else None, every=follow)
     asked = Asked(wanted, timestamps=timestamps, is_ctrl=ctrl, seconds=since or 0)
-    given = StoragePlace(storage, endpoint, credential=credential_of_environment())
     with (
         connected(context, namespace) as client,
         TemporaryDirectory(prefix="osmoc-logs-", ignore_cleanup_errors=True) as folder,
     ):
-        archive = Archive(client, run_id, _usual_storage(), given, Path(folder))
+        archive = open_archive(client, run_id, Path(folder), storage, endpoint)
         (follow_logs if follow else print_logs)(client, archive, asked)
     return 0
-
-
-def _usual_storage() -> Storage:
-    """Of a run that cannot be asked any more."""
-    profile, _ = load_profile(None)
-    return profile.storage if profile and profile.storage else Storage.default()
 
 
 def _print_local(folder: Folder, task: str | None, attempt: int | None, timestamps: bool, ctrl: bool) -> int:

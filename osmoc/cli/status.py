@@ -51,11 +51,11 @@ def find_local(run_id: str) -> Folder | None:
 def print_local_runs(folder: Path, output: str) -> int:
     runs = [(item, item.read()) for item in Records(folder)]
     if output in ("json", "yaml"):
-        _write([run.model_dump(mode="json") | {"state": _state(item, run)} for item, run in runs], output)
+        _write([run.model_dump(mode="json") | {"state": state_of(item, run)} for item, run in runs], output)
         return 0
     for item, run in runs:
         began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.started_at))
-        sys.stdout.write(f"{run.id:<40} {_state(item, run):<20} {began}  {run.file}\n")
+        sys.stdout.write(f"{run.id:<40} {state_of(item, run):<20} {began}  {run.file}\n")
     return 0
 
 
@@ -64,7 +64,7 @@ def _print_local_run(folder: Folder, output: str) -> int:
         run = folder.read()
     except UnknownRunError as error:
         raise click.ClickException(str(error)) from None
-    state = _state(folder, run)
+    state = state_of(folder, run)
     if output in ("json", "yaml"):
         _write(run.model_dump(mode="json") | {"state": state}, output)
     else:
@@ -72,7 +72,7 @@ def _print_local_run(folder: Folder, output: str) -> int:
     return 0 if state in (State.COMPLETED.value, State.RUNNING.value) else FINDINGS
 
 
-def _state(folder: Folder, run: Run) -> str:
+def state_of(folder: Folder, run: Run) -> str:
     return _KILLED if run.state is State.RUNNING and not folder.is_held() else run.state.value
 
 

@@ -140,9 +140,9 @@ def choose(found: Sequence[Source], kept: Sequence[KeptLog], wanted: Wanted) -> 
 
 
 def read_lines(
-    client: Client, source: Source, *, follow: bool = False, since: str = "", seconds: int = 0
+    client: Client, source: Source, *, follow: bool = False, since: str = "", seconds: int = 0, last: int = 0
 ) -> Iterator[Line]:
-    """Of one container, after the moment `since`, or of the last seconds. Raises: ApiError."""
+    """Of one container, after the moment `since`, of the last seconds, or the last lines. Raises: ApiError."""
     query = {"container": source.container, "timestamps": "true"}
     if follow:
         query["follow"] = "true"
@@ -150,6 +150,8 @@ def read_lines(
         query["sinceTime"] = since
     elif seconds:
         query["sinceSeconds"] = str(seconds)
+    if last:
+        query["tailLines"] = str(last)
     with client.log(source.pod, query) as lines:
         for line in _without_executor(lines) if source.is_wrapped else lines:
             stamp, _, text = line.partition(b" ")

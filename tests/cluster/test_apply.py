@@ -83,6 +83,9 @@ def test_a_workflow_from_apply_to_delete(desk: Desk) -> None:
     assert "a | hello\n" in desk.osmoc("logs", done.id).out
     assert "the command ended: exited, code 7" in desk.osmoc("logs", done.id, "b", "--ctrl").out
     assert [run["workflow_id"] for run in json.loads(desk.osmoc("list", "--output", "json").out)] == [done.id]
+    assert desk.osmoc("open", done.id, "-o", "page.html").out == "page.html\n"
+    page = (desk.folder / "page.html").read_text()
+    assert f"{done.id}: FAILED" in page and "exit code 7" in page and "one\ntwo" in page and "hello" in page
     assert desk.osmoc("wait", done.id).status == 1
     assert desk.osmoc("cancel", done.id).err == f"{done.id}: has ended already\n"
     assert desk.osmoc("delete", done.id, "--wait").status == 0
