@@ -107,33 +107,40 @@ def delete(name: str, context: str | None, namespace: str | None) -> int:
     return 0
 
 
+# A mistake is told without the words behind `=`: somebody may have written the value itself there.
+
+
 def _pairs(option: str, pairs: Sequence[str]) -> Mapping[str, str]:
     split = {pair: pair.partition("=") for pair in pairs}
-    for pair, (key, equals, rest) in split.items():
+    for key, equals, rest in split.values():
         if not (key and equals and rest):
-            raise click.UsageError(f"{option}: `{pair}` is not of the form KEY=…")
+            raise click.UsageError(f"{option} has the form KEY=…")
     return {key: rest for key, _, rest in split.values()}
 
 
 def _from_environment(pairs: Sequence[str]) -> Mapping[str, bytes]:
     named = _pairs("--from-env", pairs)
-    for variable in named.values():
+    for key, variable in named.items():
         if variable not in os.environ:
-            raise click.UsageError(f"your environment has no variable `{variable}`")
-    return {key: os.environ[variable].encode() for key, variable in named.items()}
+            raise click.UsageError(f"--from-env {key}=…: your environment has no such variable")
+    return {key: os.fsencode(os.environ[variable]) for key, variable in named.items()}
 
 
 def _from_files(pairs: Sequence[str]) -> Mapping[str, bytes]:
-    try:
-        return {key: Path(path).read_bytes() for key, path in _pairs("--from-file", pairs).items()}
-    except OSError as error:
-        raise click.UsageError(f"{error.filename} cannot be read: {(error.strerror or '').lower()}") from None
+    values = {}
+    for key, path in _pairs("--from-file", pairs).items():
+        try:
+            values[key] = Path(path).read_bytes()
+        except (OSError, ValueError) as error:
+            reason = (getattr(error, "strerror", "") or "no path").lower()
+            raise click.UsageError(f"--from-file {key}=…: it cannot be read: {reason}") from None
+    return values
 
 
 def _asked_for(keys: Sequence[str]) -> Mapping[str, bytes]:
     if sys.stdin.isatty():
-        return {key: click.prompt(key, hide_input=True, err=True).encode() for key in keys}
-    lines = sys.stdin.read().splitlines() if keys else []
+        return {key: os.fsencode(click.prompt(key, hide_input=True, err=True)) for key in keys}
+    lines = sys.stdin.buffer.read().splitlines() if keys else []
     if len(lines) != len(keys):
         raise click.UsageError(f"{len(keys)} lines of standard input are expected, one for each key: got {len(lines)}")
-    return {key: line.encode() for key, line in zip(keys, lines, strict=True)}
+    return dict(zip(keys, lines, strict=True))

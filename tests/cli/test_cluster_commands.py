@@ -57,9 +57,13 @@ def test_without_a_cluster_it_is_said_why(
     [
         (("wandb",), "", "which keys?"),
         (("wandb", "a", "b"), "one\n", "2 lines of standard input are expected"),
-        (("wandb", "--from-env", "key=NOT_THERE_AT_ALL"), "", "your environment has no variable `NOT_THERE_AT_ALL`"),
-        (("wandb", "--from-file", "key=missing"), "", "missing cannot be read: no such file or directory"),
-        (("wandb", "--from-file", "missing"), "", "`missing` is not of the form KEY=…"),
+        (
+            ("wandb", "--from-env", "key=NOT_THERE_AT_ALL"),
+            "",
+            "key=…: your environment has no such variable",
+        ),
+        (("wandb", "--from-file", "key=missing"), "", "key=…: it cannot be read: no such file or directory"),
+        (("wandb", "--from-file", "missing"), "", "--from-file has the form KEY=…"),
     ],
 )
 def test_credentials_that_are_not_given(words: tuple[str, ...], stdin: str, expected: str, tmp_path: Path) -> None:
