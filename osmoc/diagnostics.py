@@ -7,6 +7,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from osmoc.codes import Code, Severity
+from osmoc.redaction import redacted, redacted_message
 from osmoc.source import Place, Source, Span, line_of
 
 __all__ = ["Code", "Diagnostic", "Diagnostics", "Severity", "advice", "did_you_mean", "listed"]
@@ -96,17 +97,19 @@ class Diagnostics:
                 return
             if severity is Severity.WARNING and self._strict:
                 severity = Severity.ERROR
-        message = _cut(message)
+        message, help = _cut(redacted_message(message)), _cut(redacted_message(help))
+        if place:
+            place = replace(place, text=redacted(place.text), rendered=redacted(place.rendered))
         # Not by what the template made of the line: what a loop repeats is one mistake.
         key = (code.id, place.line if place else 0, place.start if place else 0, message)
         if key in self._found or self.leaves_out(code):
             return
         self._room[code.id] = self._room.get(code.id, _MOST) - 1 - (len(place.text) // _LONG_LINE if place else 0)
         self._failed = self._failed or severity is Severity.ERROR
-        few = tuple(_cut(note) for note in notes[:_MOST_NOTES])
+        few = tuple(_cut(redacted_message(note)) for note in notes[:_MOST_NOTES])
         if len(notes) > _MOST_NOTES:
             few = (*few, f"and {len(notes) - _MOST_NOTES} more")
-        self._found[key] = Diagnostic(code, severity, self.source.name, place, message, _cut(help), few)
+        self._found[key] = Diagnostic(code, severity, self.source.name, place, message, help, few)
 
     def __iter__(self) -> Iterator[Diagnostic]:
         found = sorted(self._found.values(), key=lambda one: one.order)

@@ -27,6 +27,7 @@ from osmoc.passes.check_cycles import check_cycles
 from osmoc.passes.check_data import check_data
 from osmoc.passes.check_environment import check_environment
 from osmoc.passes.check_exit_actions import check_exit_actions
+from osmoc.passes.check_exposure import check_exposure
 from osmoc.passes.check_groups import check_groups
 from osmoc.passes.check_labels import check_labels
 from osmoc.passes.check_local import check_local
@@ -156,6 +157,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     check_resources,
     check_containers,
     check_environment,
+    check_exposure,
     check_paths,
     check_labels,
 )

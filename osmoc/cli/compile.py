@@ -13,6 +13,7 @@ from osmoc.cli.main import FINDINGS
 from osmoc.cli.options import given, workflow_options
 from osmoc.cli.workflow import compile_file, print_findings
 from osmoc.pipeline import Result
+from osmoc.redaction import redacted
 
 _FORMS = ("rendered", "spec", "graph", "plan", "manifests")
 
@@ -107,5 +108,5 @@ def _dump(result: Result, form: str) -> int:
     value = getattr(result, form)
     if value:
         text = value if isinstance(value, str) else to_yaml(value) if form == "manifests" else dump(value)
-        sys.stdout.write(text)
+        sys.stdout.write(redacted(text))
     return FINDINGS if result.failed or not value else 0

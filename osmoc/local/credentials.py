@@ -27,14 +27,27 @@ def read_credentials(path: Path) -> Values:
     import yaml
 
     try:
-        content = yaml.safe_load(path.read_bytes())
+        # Every value is the text that stands there: a key such as 0123 or 1e5 is no number.
+        content = yaml.load(path.read_bytes(), Loader=yaml.BaseLoader)
     except OSError as error:
         raise CredentialError(f"{path} cannot be read: {(error.strerror or str(error)).lower()}") from None
     except yaml.YAMLError:
         raise CredentialError(f"{path} is not YAML") from None
     if not isinstance(content, dict) or not all(isinstance(keys, dict) for keys in content.values()):
         raise CredentialError(f"{path} is not of the form `name: {{key: value}}`")
-    return {_secret(str(name)): {str(k): str(v) for k, v in keys.items()} for name, keys in content.items()}
+    if not all(isinstance(value, str) for keys in content.values() for value in keys.values()):
+        raise CredentialError(f"{path} has a key whose value is no text")
+    try:
+        return {_secret(name): {key: _whole(value) for key, value in keys.items()} for name, keys in content.items()}
+    except UnicodeError:
+        raise CredentialError(
+            f"{path} holds half a character: one of the two escapes of `\\ud83d\\ude00` alone"
+        ) from None
+
+
+def _whole(text: str) -> str:
+    """JSON writes many characters as two escapes, of which YAML knows nothing."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16")
 
 
 def _secret(name: str) -> str:

@@ -7,6 +7,7 @@ from typing import Final
 from osmoc import codes, urls
 from osmoc.datasets import parse_reference
 from osmoc.diagnostics import Diagnostics
+from osmoc.redaction import secret_in
 from osmoc.spec import (
     DatasetFields,
     DatasetInput,
@@ -66,7 +67,10 @@ def _written_datasets(workflow: Workflow) -> frozenset[str]:
 
 
 def _check_url(url: str, path: Path, tree: Tree, found: Diagnostics) -> None:
-    if fault := urls.fault_of(url):
+    if secret_in(url):
+        help = "make a credential of it with `osmoc credential set`; `data_access` of the profile names its Secret"
+        found.report(codes.URL_SECRET, tree.span(path), "a URL with a password or a signature", help=help)
+    elif fault := urls.fault_of(url):
         found.report(codes.BAD_URL, tree.span(path), fault[0], help=fault[1])
     elif "?" in url or "#" in url:
         character = "?" if "?" in url else "#"

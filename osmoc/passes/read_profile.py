@@ -12,6 +12,7 @@ from osmoc.diagnostics import Diagnostics, advice, did_you_mean, listed
 from osmoc.graph import Action
 from osmoc.names import LABEL_KEY, LABEL_VALUE, is_owned_label
 from osmoc.profile import Bucket, Platform, Pool, Profile
+from osmoc.redaction import secret_in
 from osmoc.versions import OLDEST_ARGO, OLDEST_KUBERNETES, Version, parse_version, shown
 from osmoc.yamltree import Path, Scalar, Tree, parse
 
@@ -23,6 +24,10 @@ _EXPECTED: Final = {
     "model_attributes_type": "a mapping",
     "mapping_type": "a mapping",
 }
+_EXPOSED: Final = (
+    "a URL with a password or a signature, which would stand in manifests",
+    "put it into the Secret that `secret` names",
+)
 _OBJECT: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 
@@ -143,12 +148,16 @@ class _Checker:
                 help = "give it a `url`, a `claim`, or a `secret` with the key `url`"
                 self._refuse_key(("storage",), "a storage that is nowhere", help)
             self._check_url(storage.url, ("storage", "url"))
+            self._check_endpoint(storage.endpoint, ("storage", "endpoint"))
         for name, bucket in profile.datasets.buckets.items():
             self._check_bucket(name, bucket)
         default = profile.datasets.default_bucket
         self._known(default, profile.datasets.buckets, ("datasets", "default_bucket"), "bucket")
-        for url in profile.data_access:
-            if fault := urls.fault_of(url):
+        for url, access in profile.data_access.items():
+            self._check_endpoint(access.endpoint, ("data_access", url, "endpoint"))
+            if secret_in(url):
+                self._refuse_key(("data_access", url), *_EXPOSED)
+            elif fault := urls.fault_of(url):
                 # A credential may be for a whole account, which is no place to put data.
                 if urls.fault_of(f"{url.rstrip('/')}/data"):
                     self._refuse_key(("data_access", url), fault[0], fault[1])
@@ -159,12 +168,20 @@ class _Checker:
     def _check_bucket(self, name: str, bucket: Bucket) -> None:
         path: Path = ("datasets", "buckets", name)
         self._check_url(bucket.url, (*path, "url"))
+        self._check_endpoint(bucket.endpoint, (*path, "endpoint"))
         if self._profile.storage and self._profile.storage.claim and bucket.url and not bucket.secret:
             self._refuse_key(path, f"the bucket `{name}` needs a `secret`: a storage that is a claim has none")
 
     def _check_url(self, url: str, path: Path) -> None:
-        if url and (fault := urls.fault_of(url)):
+        if not self._check_endpoint(url, path) and url and (fault := urls.fault_of(url)):
             self._refuse(path, fault[0], fault[1])
+
+    def _check_endpoint(self, url: str, path: Path) -> bool:
+        """Whether it holds what no manifest may: that is reported."""
+        if not secret_in(url):
+            return False
+        self._refuse(path, *_EXPOSED)
+        return True
 
     def _check_objects(self) -> None:
         """Names of objects. They stand in manifests, where Argo would substitute what stands in braces."""
