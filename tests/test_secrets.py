@@ -77,11 +77,11 @@ def assert_hidden(secret: str, text: str, *, of: object = "") -> None:
 
 
 def broken(text: str, seed: int) -> str:
-    """The file with a line or a character less or more, but for the lines that hold a URL."""
+    """The file with a line or a character less or more, but for the lines with a secret."""
     chance = random.Random(seed)
     lines = text.splitlines()
     for _ in range(chance.randrange(3)):
-        n = chance.choice([n for n, line in enumerate(lines) if "://" not in line])
+        n = chance.choice([n for n, line in enumerate(lines) if "@" not in line and "://" not in line])
         at = chance.randrange(len(lines[n]) + 1)
         new = chance.choice(
             ["", lines[n] * 2, lines[n][:at], lines[n][:at] + chance.choice("{}[]:'\"-\t ") + lines[n][at:]]
