@@ -97,16 +97,14 @@ class Diagnostics:
                 return
             if severity is Severity.WARNING and self._strict:
                 severity = Severity.ERROR
-        message, help = _cut(redacted_message(message)), _cut(redacted_message(help))
-        if place:
-            place = replace(place, text=redacted(place.text), rendered=redacted(place.rendered))
+        message, help = redacted_message(_cut(message)), redacted_message(_cut(help))
         # Not by what the template made of the line: what a loop repeats is one mistake.
         key = (code.id, place.line if place else 0, place.start if place else 0, message)
         if key in self._found or self.leaves_out(code):
             return
         self._room[code.id] = self._room.get(code.id, _MOST) - 1 - (len(place.text) // _LONG_LINE if place else 0)
         self._failed = self._failed or severity is Severity.ERROR
-        few = tuple(_cut(redacted_message(note)) for note in notes[:_MOST_NOTES])
+        few = tuple(redacted_message(_cut(note)) for note in notes[:_MOST_NOTES])
         if len(notes) > _MOST_NOTES:
             few = (*few, f"and {len(notes) - _MOST_NOTES} more")
         self._found[key] = Diagnostic(code, severity, self.source.name, place, message, help, few)
@@ -130,7 +128,7 @@ def place_on_line(source: Source, line: int, text: str = "") -> Place:
     start = content.find(text) if text else -1
     if start < 0:
         start, text = len(content) - len(content.lstrip()), content.strip()
-    return Place(line, start + 1, start + 1 + max(1, len(text)), content)
+    return Place(line, start + 1, start + 1 + max(1, len(text)), redacted(content))
 
 
 # Comparing a word with every name takes time; a workflow of thousands of tasks may hold thousands of such words.

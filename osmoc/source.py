@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from functools import lru_cache
 
+from osmoc.redaction import redacted
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
@@ -15,7 +17,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A stretch of one line of the user's file. `rendered` is what the template made of it, where that differs."""
+    """A stretch of one line of the user's file. `rendered` is what the template made of it, where that differs.
+
+    It is for people to see: passwords are stars in `text` and `rendered`.
+    """
 
     line: int
     start: int
@@ -41,16 +46,17 @@ class Source:
         """Where the user wrote what stands at `span` of the parsed text; None if no line is to blame."""
         if not self.origin:
             text = line_of(self.text, span.line)
-            return Place(span.line, *_within(span, text), text)
+            return Place(span.line, *_within(span, text), redacted(text))
         line = self.origin[span.line - 1] if span.line <= len(self.origin) else 0
         if not line:
             return None
         text, rendered = line_of(self.text, line), line_of(self.rendered, span.line)
         if text == rendered:
-            return Place(line, *_within(span, text), text)
+            return Place(line, *_within(span, text), redacted(text))
         # Columns of rendered text mean nothing to its author: the whole line is shown, and what became of it.
         start = len(text) - len(text.lstrip()) + 1
-        return Place(line, start, max(len(text.rstrip()) + 1, start + 1), text, rendered.strip())
+        end = max(len(text.rstrip()) + 1, start + 1)
+        return Place(line, start, end, redacted(text), redacted(rendered.strip()))
 
 
 @lru_cache(maxsize=4)  # a file, what its template made of it, and a profile

@@ -1,7 +1,7 @@
 """What a run needs of the cluster, asked before anything is made. A finding says which line of the file needs it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -9,6 +9,7 @@ from osmoc import codes
 from osmoc.cluster.client import ApiError, Client
 from osmoc.cluster.kinds import ARGO, Object, Reference, resource_name
 from osmoc.codes import Code
+from osmoc.emit.jobs import emit_jobs
 from osmoc.plan import Placement, Plan, Task
 from osmoc.yamltree import Path
 
@@ -161,9 +162,12 @@ def _nodes(client: Client, plan: Plan) -> Iterator[Finding]:
 
 
 def _pods(client: Client, plan: Plan, manifests: Sequence[Object]) -> Iterator[Finding]:
-    """Whether the namespace takes pods like these: of a Job it takes those are refused later, one after the other."""
-    if plan.target != "jobs":
-        return  # Argo makes its pods itself
+    """Whether the namespace takes pods like these: a Job or Workflow it takes, and refuses its pods one after the other.
+
+    Argo makes its pods itself. What the user and the profile ask for is in them as it is in those of Jobs.
+    """
+    if plan.target == "argo":
+        manifests = emit_jobs(replace(plan, target="jobs"))
     first = {task.shape: task for task in reversed(list(_tasks(plan)))}
     tasks = {task.job: task for task in list(first.values())[:_MOST_PROBES]}
     for manifest in manifests:

@@ -319,6 +319,7 @@ def test_what_ends_a_run_may_be_killed_at_any_change(desk: Desk, command: str, i
 # --- Pod Security
 
 
+@BOTH
 def test_a_restricted_namespace_refuses_what_the_user_asks_for_and_takes_the_rest(desk: Desk) -> None:
     enforce = "pod-security.kubernetes.io/enforce=restricted"
     desk.namespace.kubectl("label", "namespace", desk.namespace.name, enforce)
@@ -326,13 +327,14 @@ def test_a_restricted_namespace_refuses_what_the_user_asks_for_and_takes_the_res
     assert done.status == 1 and "flow.yaml:4:" in done.err
     assert "error[E906]: the cluster refuses pods of `a`" in done.err and "security: {user: restricted}" in done.err
     assert desk.osmoc("list").out == ""
-    desk.write(PROFILE + "security: {user: restricted}\n", "osmoc.yaml")
+    profile = (desk.folder / "osmoc.yaml").read_text()
+    desk.write(profile + "security: {user: restricted}\n", "osmoc.yaml")
     run_id = desk.osmoc("apply", "flow.yaml").id
     users: list[dict[str, Any]] = []
 
     def has_pods() -> bool:
         pods = json.loads(desk.namespace.kubectl("get", "pods", "-o", "json"))["items"]
-        users[:] = [one for pod in pods for one in pod["spec"]["containers"] if one["name"] in ("a", "b")]
+        users[:] = [one for pod in pods for one in pod["spec"]["containers"] if one["name"] in ("a", "b", "main")]
         return len(users) == 2
 
     until(has_pods, 60, desk.namespace.describe)
