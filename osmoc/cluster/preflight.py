@@ -162,7 +162,7 @@ def _nodes(client: Client, plan: Plan) -> Iterator[Finding]:
 
 
 def _pods(client: Client, plan: Plan, manifests: Sequence[Object]) -> Iterator[Finding]:
-    """Whether the namespace takes pods like these: a Job or Workflow it takes, and refuses its pods one after the other.
+    """Whether the namespace takes pods like these: of a Job or Workflow it takes they are refused later, one by one.
 
     Argo makes its pods itself. What the user and the profile ask for is in them as it is in those of Jobs.
     """
