@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from hypothesis import given, settings
+import yaml
+from hypothesis import example, given, settings
 from hypothesis import strategies as some
 
 from osmoc.cli.main import main
@@ -21,11 +22,15 @@ from osmoc.redaction import redacted, redacted_message, secret_in
 
 # What a URL may have in a password as it is, and what must be written by its number.
 _PLAIN: Final = "abcXYZ019-._~!&()+,;=%"
+# And what people write as it is: a key of AWS has slashes. But a blank ends a URL.
+_ODD: Final = "/\"'`@:#?{}$\\[]|^<*ü日🔑"
 SECRETS: Final = some.text(_PLAIN, min_size=6, max_size=24).map(lambda text: f"Zq{text}9")
+PASSWORDS: Final = some.text(_PLAIN + _ODD, min_size=6, max_size=24).map(lambda text: f"Zq{text}9")
 
 DATA: Final = {
     "userinfo": "s3://robot:{}@store/maps",
-    "user alone": "gs://:{}@store/maps",
+    "no user": "gs://:{}@store/maps",
+    "token": "s3://github_pat_{}@store/maps",
     "aws": "s3://store/maps?X-Amz-Credential=x&X-Amz-Signature={}&x=1",
     "google": "gs://store/maps?X-Goog-Signature={}",
     "azure": "azure://account/store/maps?sv=2024&sig={}",
@@ -90,17 +95,41 @@ def broken(text: str, seed: int) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _elsewhere(text: str) -> str:
+    """The flow with URLs that have no secret in the places that are left."""
+    for place in ("IN", "OUT", "SAVED"):
+        text = text.replace(f'"{place}"', '"s3://store/other"')
+    return text
+
+
 @settings(deadline=None, max_examples=40)
 @given(SECRETS, some.sampled_from(sorted(DATA)), some.sampled_from(["IN", "OUT", "SAVED"]), some.integers(0, 1 << 30))
 def test_in_urls_of_data(secret: str, kind: str, place: str, seed: int) -> None:
-    text = FLOW.replace(place, DATA[kind].format(secret))
-    for other in ("IN", "OUT", "SAVED"):
-        text = text.replace(f'"{other}"', '"s3://store/other"')
+    text = _elsewhere(FLOW.replace(place, DATA[kind].format(secret)))
     if kind != "foreign":
         assert "error[E310]" in osmoc("check", "-", stdin=text)
     for command in COMMANDS:
         for written in (text, broken(text, seed)):
             assert_hidden(secret, osmoc(*command, stdin=written), of=command)
+
+
+@settings(deadline=None, max_examples=40)
+@given(PASSWORDS, some.booleans(), some.sampled_from(["IN", "OUT", "SAVED"]), some.booleans())
+@example("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", False, "OUT", False)
+@example("two\nlines of a key\n", True, "IN", True)
+@example("p@ss:w'or\"d", False, "IN", False)
+def test_odd_passwords_are_found_whether_or_not_they_are_encoded(
+    secret: str, is_encoded: bool, place: str, is_json: bool
+) -> None:
+    url = f"s3://robot:{urllib.parse.quote(secret, safe='') if is_encoded else secret}@store/maps"
+    workflow = yaml.safe_load(_elsewhere(FLOW.replace(place, "URL")))["workflow"]
+    text = json.dumps(workflow, ensure_ascii=False).replace('"URL"', json.dumps(url, ensure_ascii=False))
+    if not is_json:
+        text = yaml.safe_dump(json.loads(text), allow_unicode=True, width=1000).replace("\n", "\n  ")
+    text = f"workflow:\n  {text}\n"
+    assert "error[E310]" in osmoc("check", "-", stdin=text) or "{{" in secret or "{%" in secret or "{#" in secret
+    for command in COMMANDS:
+        assert_hidden(secret, osmoc(*command, stdin=text), of=command)
 
 
 @settings(deadline=None, max_examples=15)
@@ -174,6 +203,8 @@ def test_a_text_keeps_its_length_and_loses_its_secret(secret: str, kind: str, be
     assert secret_in(text)
     assert len(redacted(text)) == len(text)
     assert_hidden(secret, redacted(text))
+    if kind == "token":
+        return  # without the `@` behind it, it is a name
     cut = f"`{url[: url.index(secret) + len(secret)]}` is nothing"
     assert_hidden(secret, redacted_message(cut))
 
@@ -187,6 +218,10 @@ def test_a_text_keeps_its_length_and_loses_its_secret(secret: str, kind: str, be
         "swift://host:443/account/container",
         "tcp://{{host:worker}}:29500",
         "http://minio:9000/path",
+        "http://minio:9000/path@2",
+        "https://robot@example.com/path",
+        "ssh://build-machine@example.com/path",
+        "docker://registry.example.com/train:1@sha256:abcdef",
         "user@host:path",
     ],
 )

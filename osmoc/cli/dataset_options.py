@@ -15,7 +15,7 @@ from osmoc.datasets import parse_reference
 from osmoc.datasets_client import BucketPlace
 from osmoc.diagnostics import did_you_mean
 from osmoc.profile import Bucket, Profile
-from osmoc.redaction import secret_in
+from osmoc.redaction import has_secret
 from osmoc.urls import fault_of, profile_of
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -113,7 +113,7 @@ def _as_url(text: str) -> str:
         return f"file://{Path(text).resolve()}"
     if text.startswith("file:///"):
         return text
-    if secret_in(text):
+    if has_secret(text):
         raise click.UsageError("--bucket: a URL with a password or a signature; keys come from the environment")
     if fault := fault_of(text):
         raise click.UsageError(f"--bucket: {fault[0]}")

@@ -7,7 +7,7 @@ from typing import Final
 from osmoc import codes, urls
 from osmoc.datasets import parse_reference
 from osmoc.diagnostics import Diagnostics
-from osmoc.redaction import secret_in
+from osmoc.redaction import has_secret
 from osmoc.spec import (
     DatasetFields,
     DatasetInput,
@@ -67,7 +67,7 @@ def _written_datasets(workflow: Workflow) -> frozenset[str]:
 
 
 def _check_url(url: str, path: Path, tree: Tree, found: Diagnostics) -> None:
-    if secret_in(url):
+    if has_secret(url):
         help = "make a credential of it with `osmoc credential set`; `data_access` of the profile names its Secret"
         found.report(codes.URL_SECRET, tree.span(path), "a URL with a password or a signature", help=help)
     elif fault := urls.fault_of(url):

@@ -12,7 +12,7 @@ from osmoc.diagnostics import Diagnostics, advice, did_you_mean, listed
 from osmoc.graph import Action
 from osmoc.names import LABEL_KEY, LABEL_VALUE, is_owned_label
 from osmoc.profile import Bucket, Platform, Pool, Profile
-from osmoc.redaction import secret_in
+from osmoc.redaction import has_secret
 from osmoc.versions import OLDEST_ARGO, OLDEST_KUBERNETES, Version, parse_version, shown
 from osmoc.yamltree import Path, Scalar, Tree, parse
 
@@ -155,7 +155,7 @@ class _Checker:
         self._known(default, profile.datasets.buckets, ("datasets", "default_bucket"), "bucket")
         for url, access in profile.data_access.items():
             self._check_endpoint(access.endpoint, ("data_access", url, "endpoint"))
-            if secret_in(url):
+            if has_secret(url):
                 self._refuse_key(("data_access", url), *_EXPOSED)
             elif fault := urls.fault_of(url):
                 # A credential may be for a whole account, which is no place to put data.
@@ -178,7 +178,7 @@ class _Checker:
 
     def _check_endpoint(self, url: str, path: Path) -> bool:
         """Whether it holds what no manifest may: that is reported."""
-        if not secret_in(url):
+        if not has_secret(url):
             return False
         self._refuse(path, *_EXPOSED)
         return True

@@ -102,7 +102,7 @@ def assert_untold(value: bytes, told: str) -> None:
 
 
 @pytest.mark.parametrize("refuses", [False, True])
-@settings(deadline=None, max_examples=30, derandomize=True, database=None)
+@settings(max_examples=30)
 @given(VALUES, VALUES, LINES, some.booleans())
 @example(b"'quoted' \"twice\"", b"{{ 1 }} {% x %}", "\u2028 \x85 \x1c".encode(), True)
 @example("ünïcödé 日本".encode(), b"\xff\xfe\xfd\xfc-not-text", b"back\\slash\\n", False)
@@ -137,7 +137,7 @@ MISPLACED: Final = (
 
 
 @pytest.mark.parametrize("words", MISPLACED)
-@settings(deadline=None, max_examples=20, derandomize=True, database=None)
+@settings(max_examples=20)
 @given(some.text("abcXYZ019 '\"`{}$%&\\/ü日=+", min_size=8, max_size=40))
 @example("hf_0123456789")
 def test_a_value_in_the_wrong_place_is_not_told(server: Server, words: tuple[str, ...], text: str) -> None:
@@ -148,7 +148,7 @@ def test_a_value_in_the_wrong_place_is_not_told(server: Server, words: tuple[str
     assert_untold(value.encode(), told)
 
 
-@settings(deadline=None, max_examples=20, derandomize=True, database=None)
+@settings(max_examples=20)
 @given(some.lists(LINES, min_size=2, max_size=4))
 def test_lines_that_are_too_many_are_not_told(server: Server, lines: list[bytes]) -> None:
     status, told = server.osmoc("set", "wandb", "api_key", stdin=b"\n".join(lines))
