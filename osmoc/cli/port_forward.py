@@ -118,13 +118,20 @@ def _retried(act: Callable[[], T]) -> T:
     from osmoc.cluster.running import NotRunningError
 
     end = time.monotonic() + _PATIENCE
+    is_told = False
     while True:
         try:
             return act()
         except NotRunningError as error:
             if not error.may_run or time.monotonic() > end:
                 raise
+            reason = str(error)
         except ApiError as error:
             if error.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN) or time.monotonic() > end:
                 raise
+            reason = str(error)
+        if not is_told:
+            sys.stderr.write(f"waiting: {printable(reason)}\n")
+            sys.stderr.flush()
+            is_told = True
         time.sleep(_PAUSE)
