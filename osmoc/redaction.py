@@ -4,6 +4,7 @@ Credentials belong into Secrets, of which osmoc knows the names alone. But peopl
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 
 _MARK: Final = "*"
@@ -47,6 +48,7 @@ def is_literal(secret: str) -> bool:
     return not _STANDS_FOR.search(secret)
 
 
+@lru_cache(maxsize=4)  # a long line may have a finding for each of its characters
 def redacted(text: str) -> str:
     """The text, no shorter, with stars for what is secret."""
     if "://" in text and "@" in text:
