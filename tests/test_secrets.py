@@ -62,6 +62,7 @@ COMMANDS: Final = (
     ("compile", "-"),
     ("compile", "-", "--target", "jobs", "--format", "json"),
     *(("compile", "-", "--dump-after", form) for form in ("rendered", "spec", "graph", "plan", "manifests")),
+    *(("trace", "--", f"-:{line}") for line in (9, 11, 12)),
     ("plan", "-"),
     ("graph", "-"),
     ("graph", "-", "--format", "svg"),
@@ -177,7 +178,7 @@ def test_in_commands_it_is_said_once_and_not_repeated(secret: str) -> None:
     text = f"workflow:\n  name: x\n  tasks:\n  - name: a\n    image: python:3.12\n    command: [git, clone, '{url}']\n"
     told = osmoc("check", "-", stdin=text)
     assert told.count("warning[W622]") == 1
-    assert_hidden(secret, told)
+    assert_hidden(secret, told + osmoc("trace", "--", "-:6", stdin=text))
 
 
 def test_a_variable_is_no_secret() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from osmoc.redaction import redacted
 from osmoc.report.printable import fit, printable, shown, width
 from osmoc.source import Place
 from osmoc.trace.rules import How
@@ -63,9 +64,9 @@ def _wrote(file: str, alike: Sequence[Wrote]) -> Iterator[str]:
 
 
 def numbered(number: int, text: str) -> str:
-    """A line of a file with its number."""
+    """A line of a file with its number, as findings show it."""
     margin = f"{number} | "
-    return f"{margin}{''.join(fit(map(_cell, text), _COLUMNS))}".rstrip() + "\n"
+    return f"{margin}{''.join(fit(map(_cell, redacted(text)), _COLUMNS))}".rstrip() + "\n"
 
 
 def excerpt(place: Place) -> Iterator[str]:
