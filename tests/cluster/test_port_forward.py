@@ -45,7 +45,8 @@ def forwarded(desk: Desk, run_id: str, ports: str) -> Iterator[tuple[str, "subpr
     process = desk.start("port-forward", run_id, "web", ports)
     try:
         assert process.stderr
-        yield process.stderr.readline().split()[0], process
+        told = next(line for line in process.stderr if "→" in line)  # before it, what is waited for
+        yield told.split()[0], process
     finally:
         process.kill()
         process.communicate()
@@ -76,7 +77,7 @@ def test_connections_reach_the_pod_and_its_successor(running: tuple[Desk, str]) 
     with forwarded(desk, run_id, "0:9") as (address, process):
         with pytest.raises((urllib.error.URLError, ConnectionError)):
             get(address)
-        assert process.stderr and "web:9: " in process.stderr.readline(), "why it is not taken"
+        assert process.stderr and any("web:9: " in line for line in process.stderr), "why it is not taken"
 
 
 def test_what_is_no_port_and_what_does_not_run(running: tuple[Desk, str]) -> None:
