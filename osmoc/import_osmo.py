@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from itertools import product
 from typing import Any, Final, NamedTuple
 
-from osmoc.administration.credentials import is_credential
 from osmoc.administration.datasets import convert_datasets
 from osmoc.administration.fields import Fields, essential
 from osmoc.administration.pools import Known, convert_pool
@@ -18,6 +17,7 @@ from osmoc.administration.templates import convert_template, convert_validation,
 from osmoc.administration.workflow import convert_workflow
 from osmoc.diagnostics import Diagnostics, Severity, listed
 from osmoc.emit.write import document
+from osmoc.names import is_credential
 from osmoc.passes.read_profile import read_profile
 from osmoc.profile import Profile
 from osmoc.source import Source

@@ -29,6 +29,18 @@ SAFE_PATH: Final = re.compile(rf"/[A-Za-z0-9._@%+=,~ /-]{{0,{LONGEST_PATH - 1}}}
 LONGEST_NAME: Final = 64
 LONGEST_LABEL: Final = 63
 
+# Words of a name, between underscores: HF_TOKEN is one, TOKENIZERS_PARALLELISM and TOKEN_FILE are none.
+_CREDENTIAL_WORDS: Final = (
+    "password|passwd|passphrase|secret|token|auth|credentials?|"
+    "(?:api|access|private|secret|account|license)_?key(?:_?id)?|connection_string"
+)
+_CREDENTIAL: Final = re.compile(rf"(?:.*[_.-])?(?:{_CREDENTIAL_WORDS})", re.IGNORECASE)
+
+
+def is_credential(name: str) -> bool:
+    """Whether something of this name is likely to be secret."""
+    return _CREDENTIAL.fullmatch(name) is not None
+
 
 def is_owned_label(key: str) -> bool:
     """Whether a label is the system's, a scheduler's or a controller's to set."""

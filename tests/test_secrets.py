@@ -181,6 +181,43 @@ def test_in_commands_it_is_said_once_and_not_repeated(secret: str) -> None:
     assert_hidden(secret, told + osmoc("trace", "--", "-:6", stdin=text))
 
 
+EXPOSED: Final = {
+    "HF_TOKEN": "hf_0123456789",
+    "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG",
+    "CLONE": "https://robot:hunter2@git.example.com/train.git",
+    "PEM": "-----BEGIN EC PRIVATE KEY-----\nabc\n",
+}
+HARMLESS: Final = {
+    "HF_TOKEN": "$OTHER_TOKEN",
+    "API_KEY": "/keys/wandb/api_key",
+    "GIT_AUTH": "disabled",
+    "MAX_TOKENS": "10000000",
+    "TOKENIZERS_PARALLELISM": "false-0000",
+    "CLONE": "https://robot:$TOKEN@git.example.com/train.git",
+}
+
+
+@pytest.mark.parametrize("name", EXPOSED)
+def test_what_looks_secret_where_all_can_read_it_is_a_warning(name: str) -> None:
+    task = {"name": "a", "image": "b", "command": ["sh"]}
+    for more in ({"environment": {name: EXPOSED[name]}}, {"files": [{"path": "/f", "contents": EXPOSED[name]}]}):
+        told = osmoc("check", "-", stdin=f"workflow: {json.dumps(plain(task | more))}\n")
+        of_file = "files" in more and name in ("HF_TOKEN", "AWS_SECRET_ACCESS_KEY")  # nothing says what it is
+        assert told.count("warning[W622]") == (0 if of_file else 1), told
+    told = osmoc("check", "-", "--set-env", f"{name}={EXPOSED[name]}", stdin=f"workflow: {json.dumps(plain(task))}\n")
+    assert "W622" in told
+    assert_hidden(EXPOSED[name], told)
+
+
+def plain(*tasks: dict[str, object]) -> dict[str, object]:
+    return {"name": "x", "tasks": tasks}
+
+
+def test_what_does_not_look_secret_is_not() -> None:
+    task = {"name": "a", "image": "b", "command": ["sh"], "environment": HARMLESS}
+    assert "W622" not in osmoc("check", "-", stdin=f"workflow: {json.dumps(plain(task))}\n")
+
+
 def test_a_variable_is_no_secret() -> None:
     text = "workflow:\n  name: x\n  tasks:\n  - {name: a, image: b, command: [sh, -c, 'git clone https://x:$TOKEN@git/x']}\n"
     assert "W622" not in osmoc("check", "-", stdin=text)

@@ -1,25 +1,13 @@
 """Credentials are never copied: a profile names the Secrets that must be made in their place."""
 
 import re
-from typing import Any, Final
+from typing import Any
 
 from osmoc import pod_templates
 from osmoc.administration.fields import Fields
 from osmoc.administration.remarks import Kind
 from osmoc.diagnostics import listed
-from osmoc.names import kubernetes_name
-
-# Words of a name, between underscores: HF_TOKEN is one, TOKENIZERS_PARALLELISM and TOKEN_FILE are none.
-_WORDS: Final = (
-    "password|passwd|passphrase|secret|token|auth|credentials?|"
-    "(?:api|access|private|secret|account|license)_?key(?:_?id)?|connection_string"
-)
-_CREDENTIAL: Final = re.compile(rf"(?:.*[_.-])?(?:{_WORDS})", re.IGNORECASE)
-
-
-def is_credential(name: str) -> bool:
-    """Whether something of this name is likely to be secret."""
-    return _CREDENTIAL.fullmatch(name) is not None
+from osmoc.names import is_credential, kubernetes_name
 
 
 def secret_name(*parts: str) -> str:

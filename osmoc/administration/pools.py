@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from osmoc import template_variables
-from osmoc.administration.credentials import is_credential
 from osmoc.administration.fields import Fields, essential
 from osmoc.administration.remarks import Kind
 from osmoc.diagnostics import listed
 from osmoc.graph import Action
-from osmoc.names import LABEL_KEY
+from osmoc.names import LABEL_KEY, is_credential
 from osmoc.profile import GpuShare, Platform, Pool
 from osmoc.values import parse_exit_codes
 
