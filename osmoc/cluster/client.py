@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 from osmoc.cluster.kinds import Object, Reference, reference_to, resource_of
+from osmoc.redaction import redacted
 
 if TYPE_CHECKING:
     import urllib3
@@ -46,7 +47,7 @@ class ApiError(Exception):
     """The API server's no. `status` is that of HTTP, 0 if there was no answer; `reason` is Kubernetes' word."""
 
     def __init__(self, status: int, message: str, reason: str = "", pause: float = 0.0) -> None:
-        super().__init__(message)
+        super().__init__(redacted(message))  # the address of a server may have a password in it
         self.status = status
         self.reason = reason
         self.pause = pause

@@ -42,6 +42,7 @@ def osmoc(folder: Path, *words: str, config: str | None = CONFIG, stdin: str = "
         ("a: [", ("wait", "x"), "the kubeconfig cannot be read: "),
         ("a: 1", ("cancel", "x"), "no cluster: "),
         (CONFIG, ("delete", "x", "--context", "other"), "no cluster: "),
+        (CONFIG.replace("//", "//me:hunter2@"), ("list",), "https://me:*******@127.0.0.1:1 does not answer: "),
         (CONFIG, ("list",), "https://127.0.0.1:1 does not answer: [Errno 111] Connection refused"),
     ],
 )
