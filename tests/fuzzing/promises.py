@@ -14,6 +14,7 @@ from osmoc.emit.write import to_yaml
 from osmoc.passes.render_template import Renderer
 from osmoc.pipeline import Options, Result, compile_workflow
 from osmoc.profile import Profile
+from osmoc.redaction import redacted
 from osmoc.report.github import to_github
 from osmoc.report.json import to_json
 from osmoc.report.sarif import to_sarif
@@ -63,7 +64,7 @@ def check_place(found: Diagnostic, lines: list[str]) -> None:
     assert 1 <= place.line <= len(lines), f"line {place.line} of {len(lines)}: {found}"
     assert 1 <= place.start < place.end, f"columns {place.start} to {place.end}: {found}"
     line = lines[place.line - 1].removesuffix("\r")
-    assert place.text == line, f"`{place.text}` does not stand on line {place.line}: {found}"
+    assert place.text == redacted(line), f"`{place.text}` does not stand on line {place.line}: {found}"
     assert place.end <= len(line) + 2, f"ends in column {place.end}, behind a line of {len(line)}: {found}"
 
 
