@@ -44,6 +44,7 @@ from osmoc.passes.digest_tasks import digest_tasks
 from osmoc.passes.lower_datasets import lower_datasets
 from osmoc.passes.lower_groups import lower_groups
 from osmoc.passes.make_plan import make_plan
+from osmoc.passes.pin_datasets import DatasetPinner, pin_datasets
 from osmoc.passes.place_tasks import place_tasks
 from osmoc.passes.read_files import FileReader, read_files
 from osmoc.passes.read_spec import read_spec
@@ -112,6 +113,7 @@ def compile_workflow(
     *,
     options: Options | None = None,
     read_file: FileReader | None = None,
+    pin: DatasetPinner | None = None,
     render: Renderer = _render,
 ) -> Result:
     """Manifests and findings for one workflow file.
@@ -121,13 +123,15 @@ def compile_workflow(
         profile: what the cluster offers; without one, names of the cluster are taken on trust.
         options: template values, target, pool and the like.
         read_file: gives the bytes of a `localpath`, or raises OSError; without it such files are errors.
+        pin: gives the version that the `localpath` of a dataset input has become, or raises OSError; without it such
+            inputs are errors.
         render: renders the template. The default is not safe against templates of strangers that eat time or
             memory; `osmoc.sandbox.render` is.
     """
     source = source if isinstance(source, Source) else Source("workflow.yaml", source)
     options = options or Options()
     found = Diagnostics(source, ignore=options.ignore, strict=options.strict)
-    written = _read(options, found, read_file, render)
+    written = _read(options, found, read_file, pin, render)
     graph = _lower(written, profile, found) if written else None
     plan = _plan(graph, profile, options, written.tree, found) if written and graph else None
     manifests = _manifests(plan, found) if plan and not found.failed else Manifests()
@@ -163,7 +167,13 @@ CHECKS: Final[tuple[Check, ...]] = (
 )
 
 
-def _read(options: Options, found: Diagnostics, read_file: FileReader | None, render: Renderer) -> Written | None:
+def _read(
+    options: Options,
+    found: Diagnostics,
+    read_file: FileReader | None,
+    pin: DatasetPinner | None,
+    render: Renderer,
+) -> Written | None:
     """Text to spec. Also the rest of a spec with errors, so that the checks find what else there is."""
     sections = split_sections(found)
     values = bind_values(sections, options.set_, options.set_string, found)
@@ -175,7 +185,8 @@ def _read(options: Options, found: Diagnostics, read_file: FileReader | None, re
     if tree is None or workflow is None:
         return None
     files = read_files(workflow, tree, found, read_file)
-    return Written(workflow=workflow, tree=tree, files=files, set_env=options.set_env, labels=options.labels)
+    pins = pin_datasets(workflow, tree, found, pin)
+    return Written(workflow=workflow, tree=tree, files=files, pins=pins, set_env=options.set_env, labels=options.labels)
 
 
 def _lower(written: Written, profile: Profile | None, found: Diagnostics) -> Graph | None:
@@ -185,7 +196,7 @@ def _lower(written: Written, profile: Profile | None, found: Diagnostics) -> Gra
     if found.failed:
         return None
     bucket = profile.datasets.default_bucket if profile else ""
-    graph = lower_groups(written.workflow, written.files, written.set_env)
+    graph = lower_groups(written)
     graph = lower_datasets(graph, bucket, written.tree, found)
     check_cycles(graph, written.tree, found)
     if found.failed:

@@ -13,11 +13,14 @@ from osmoc.yamltree import Path, Tree
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """`files` are the texts of local files by the path of their item; `set_env` and `labels` are options."""
+    """`files` are the texts of local files by the path of their item, `pins` the versions of datasets that were local
+    by that of their input; `set_env` and `labels` are options.
+    """
 
     workflow: Workflow
     tree: Tree
     files: Mapping[Path, str]
+    pins: Mapping[Path, str]
     set_env: Mapping[str, str]
     labels: Mapping[str, str]
 

@@ -1,7 +1,11 @@
 """`osmoc apply`: a workflow, or a folder of manifests, to a cluster."""
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +13,20 @@ import click
 
 from osmoc.cli.cluster_options import cluster_options, connected, told
 from osmoc.cli.commands import Context
+from osmoc.cli.dataset_options import credential_of_environment
+from osmoc.cli.local_datasets import LocalDatasets, NoPlaceError, bucket_place
 from osmoc.cli.main import FINDINGS
 from osmoc.cli.manifests import compile_for, read_folder, without_namespace
 from osmoc.cli.options import given, workflow_options
-from osmoc.cli.workflow import print_findings
+from osmoc.cli.workflow import folder_of, load_profile, print_findings, repeatable
 from osmoc.cluster.apply import Application, OccupiedError, Outcome, Refusal, RefusedError
 from osmoc.cluster.client import Client
 from osmoc.cluster.kinds import Object
 from osmoc.codes import REFUSED
+from osmoc.datasets_client import BucketPlace
 from osmoc.diagnostics import Diagnostic, Severity
 from osmoc.pipeline import Result
+from osmoc.profile import Profile, Storage
 from osmoc.yamltree import Path as SpecPath
 
 
@@ -60,17 +68,29 @@ def apply_command(
     """
     wanted = given(options)
     with connected(context, namespace) as client:
+        datasets = LocalDatasets(folder_of(file))
         if Path(file).is_dir():
             manifests = read_folder(Path(file))
             result = Result(findings=(), failed=False)
         else:
-            result = compile_for(client, file, wanted, context_.stdin)
+            stdin = repeatable(context_.stdin) if file == "-" else StringIO()
+            result = compile_for(client, file, wanted, stdin, datasets.pin)
             if result.failed:
                 return FINDINGS
             manifests = without_namespace(result.manifests)
         session = _Session(client, file, result, wanted.strict)
         if session.preflight(manifests):
             return FINDINGS
+        if datasets and dry_run:
+            _say(f"not uploaded yet: {', '.join(datasets.names)}; the id of the run depends on their versions")
+        elif datasets:
+            datasets.upload(partial(_place, client, wanted.profile))
+            stdin.seek(0)
+            result = compile_for(client, file, wanted, stdin, datasets.pin, again=True)
+            if result.failed:
+                return FINDINGS
+            manifests = without_namespace(result.manifests)
+            session = _Session(client, file, result, wanted.strict)
         application = Application(client, manifests, _say)
         if dry_run:
             return session.dry_run(application, manifests, asks=dry_run == "server")
@@ -79,6 +99,22 @@ def apply_command(
         if not wait and not logs:
             return 0
         return _follow(client, application.workflow_id, logs)
+
+
+def _place(client: Client, profile_file: str | None, bucket: str) -> BucketPlace:
+    """Where pods will read a dataset: by the Secret that they use, or by a key of whoever calls."""
+    from osmoc.cluster.archive import read_secret
+
+    def keys_of(secret: str) -> Mapping[str, str]:
+        keys, why_not = read_secret(client, secret)
+        own = credential_of_environment() if why_not else {}
+        if why_not and not own:
+            raise NoPlaceError(f"{why_not}; a key of your own, in OSMO_ACCESS_KEY_ID and OSMO_ACCESS_KEY, does too")
+        return own or keys
+
+    profile = load_profile(profile_file)[0] or Profile.default()
+    place = bucket_place(profile, profile.storage or Storage.default(), bucket, keys_of)
+    return replace(place, endpoint=os.environ.get("AWS_ENDPOINT_URL") or place.endpoint)
 
 
 class _Session:

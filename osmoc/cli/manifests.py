@@ -12,13 +12,17 @@ from osmoc.cli.options import Given
 from osmoc.cli.workflow import compile_file, load_profile, print_findings
 from osmoc.cluster.client import Client
 from osmoc.codes import OUTSIDE
+from osmoc.diagnostics import Severity
+from osmoc.passes.pin_datasets import DatasetPinner
 from osmoc.pipeline import Result
 
 Object = dict[str, Any]
 
 
-def compile_for(client: Client, file: str, wanted: Given, stdin: IO[str]) -> Result:
-    """The findings are printed. Without a target it is Argo if the cluster has it."""
+def compile_for(
+    client: Client, file: str, wanted: Given, stdin: IO[str], pin: DatasetPinner | None = None, *, again: bool = False
+) -> Result:
+    """Without a target it is Argo if the cluster has it. Findings are printed; not those that were before, `again`."""
     profile, _ = load_profile(wanted.profile)
     if wanted.target is None and (profile is None or "target" not in profile.model_fields_set):
         from osmoc.cluster.preflight import has_argo
@@ -26,9 +30,12 @@ def compile_for(client: Client, file: str, wanted: Given, stdin: IO[str]) -> Res
         wanted = dataclasses.replace(wanted, target="argo" if has_argo(client) else "jobs")
     if profile and profile.namespace:
         client.namespace = profile.namespace
-    result = compile_file(file, wanted, stdin)
-    # What the cluster must have is asked of the cluster itself.
-    print_findings([found for found in result.findings if found.code is not OUTSIDE], "text", sys.stderr)
+    result = compile_file(file, wanted, stdin, pin)
+    if again:
+        print_findings([found for found in result.findings if found.severity is Severity.ERROR], "text", sys.stderr)
+    else:
+        # What the cluster must have is asked of the cluster itself.
+        print_findings([found for found in result.findings if found.code is not OUTSIDE], "text", sys.stderr)
     return result
 
 

@@ -8,20 +8,22 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import IO, Any
 
 import click
 
 from osmoc.cli.commands import Context
+from osmoc.cli.local_datasets import LocalDatasets, bucket_place
 from osmoc.cli.main import FINDINGS
 from osmoc.cli.options import Given, given, run_options
-from osmoc.cli.workflow import load_profile, print_findings, read_source
+from osmoc.cli.workflow import folder_of, load_profile, print_findings, read_source
+from osmoc.datasets_client import BucketPlace
 from osmoc.decisions import Local
-from osmoc.diagnostics import Diagnostic
+from osmoc.diagnostics import Diagnostic, Severity
 from osmoc.local import schedule
-from osmoc.local.credentials import CredentialError, Credentials, read_credentials
+from osmoc.local.credentials import DATA_KEYS, CredentialError, Credentials, read_credentials
 from osmoc.local.engine import NAMES, Engine, EngineError, Namespaces, find_engine, probe_namespaces
 from osmoc.local.programs import MissingError, Programs, find_programs
 from osmoc.local.records import BusyError, Folder, Records, Run, UnknownRunError
@@ -30,7 +32,7 @@ from osmoc.local.schedule import State
 from osmoc.names import fit, kubernetes_name
 from osmoc.pipeline import Options, Result, compile_workflow
 from osmoc.plan import Plan
-from osmoc.profile import Profile
+from osmoc.profile import Profile, Storage
 from osmoc.rendered import Rendered
 
 _LONGEST_NAME = 40 - len("-99999")
@@ -62,9 +64,10 @@ def run_command(context: Context, /, file: str, **options: Any) -> int:
     """
     wishes = _wishes(options)
     _check_wishes(wishes)
-    compile_ = _compiler(file, given(options | {"target": None, "workflow_id": ""}), context.stdin)
+    datasets = LocalDatasets(folder_of(file))
+    compile_ = _compiler(file, given(options | {"target": None, "workflow_id": ""}), context.stdin, datasets)
     try:
-        return _Session(file, wishes, compile_).run()
+        return _Session(file, wishes, compile_, datasets).run()
     except (MissingError, EngineError, CredentialError, UnknownRunError, BusyError) as error:
         raise click.ClickException(str(error)) from None
 
@@ -96,7 +99,7 @@ def _check_wishes(wishes: _Wishes) -> None:
 Compile = Callable[[str, Local], Result]
 
 
-def _compiler(file: str, options: Given, stdin: IO[str]) -> Compile:
+def _compiler(file: str, options: Given, stdin: IO[str], datasets: LocalDatasets) -> Compile:
     """Compiles the file for an id and a folder; it is read, and its template rendered, once."""
     source, folder = read_source(file, stdin)
     profile, faults = load_profile(options.profile)
@@ -129,7 +132,7 @@ def _compiler(file: str, options: Given, stdin: IO[str]) -> Compile:
             ignore=options.ignore,
             strict=options.strict,
         )
-        return compile_workflow(source, profile, options=wanted, read_file=read_file, render=render)
+        return compile_workflow(source, profile, options=wanted, read_file=read_file, pin=datasets.pin, render=render)
 
     return compile_
 
@@ -137,10 +140,11 @@ def _compiler(file: str, options: Given, stdin: IO[str]) -> Compile:
 class _Session:
     """One call of the command: compile, take a folder, run."""
 
-    def __init__(self, file: str, wishes: _Wishes, compile_: Compile) -> None:
+    def __init__(self, file: str, wishes: _Wishes, compile_: Compile, datasets: LocalDatasets) -> None:
         self._file = file
         self._wishes = wishes
         self._compile = compile_
+        self._datasets = datasets
         self._records = Records(Path.cwd())
 
     def run(self) -> int:
@@ -164,9 +168,16 @@ class _Session:
             _warn(f"this machine refuses namespaces ({namespaces.fault}): tasks see the whole host")
         self._warn(result.plan, engine)
         self._records.prepare()
+        credentials = Credentials(given_)
+        if self._datasets:
+            self._datasets.upload(partial(_place, result.plan.profile, self._records.storage.as_uri(), credentials))
+            pinned = self._compile("draft", local)
+            if pinned.failed:
+                print_findings([one for one in pinned.findings if one.severity is Severity.ERROR], "text", sys.stderr)
+                return FINDINGS
         folder = self._folder(result.plan)
         with folder.held():
-            return self._within(folder, programs, namespaces, engine, Credentials(given_))
+            return self._within(folder, programs, namespaces, engine, credentials)
 
     def _folder(self, plan: Plan) -> Folder:
         if self._wishes.from_run:
@@ -234,6 +245,14 @@ class _Session:
         if self._wishes.task not in fresh.tasks:
             raise click.UsageError(f"the workflow has no task `{self._wishes.task}`")
         return again(fresh, earlier, self._wishes.task)
+
+
+def _place(profile: Profile, storage_url: str, credentials: Credentials, bucket: str) -> BucketPlace:
+    """Where tasks will read a dataset. No machine but those of a cluster has its volumes."""
+    storage = profile.storage
+    if storage is None or storage.claim:
+        storage = Storage(url=storage_url, secret="")
+    return bucket_place(profile, storage, bucket, lambda secret: credentials.keys(secret, DATA_KEYS) if secret else {})
 
 
 def _has_groups(plan: Plan) -> bool:

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import IO, Any, Final
 
@@ -10,6 +11,7 @@ import click
 
 from osmoc.cli.options import Given
 from osmoc.diagnostics import Diagnostic, Diagnostics
+from osmoc.passes.pin_datasets import DatasetPinner
 from osmoc.pipeline import Options, Result, compile_workflow
 from osmoc.profile import Profile
 from osmoc.rendered import Rendered
@@ -19,7 +21,7 @@ PROFILE_FILE: Final = "osmoc.yaml"
 FORMATS: Final = ("text", "json", "sarif", "github")
 
 
-def compile_file(name: str, options: Given, stdin: IO[str]) -> Result:
+def compile_file(name: str, options: Given, stdin: IO[str], pin: DatasetPinner | None = None) -> Result:
     """Compile one file; `-` is standard input. What is wrong with the profile is the result too."""
     source, folder = read_source(name, stdin)
     if isinstance(source, Diagnostic):
@@ -44,6 +46,7 @@ def compile_file(name: str, options: Given, stdin: IO[str]) -> Result:
             strict=options.strict,
         ),
         read_file=lambda path: (folder / path).read_bytes(),
+        pin=pin,
         render=_render,
     )
 
@@ -62,7 +65,7 @@ def read_source(name: str, stdin: IO[str]) -> tuple[Source | Diagnostic, Path]:
         data = _standard_input(stdin) if name == "-" else Path(name).read_bytes()
     except OSError as error:
         raise click.UsageError(f"{name} cannot be read: {(error.strerror or str(error)).lower()}") from None
-    folder = Path() if name == "-" else Path(name).parent
+    folder = folder_of(name)
     try:
         return Source(name, data.decode()), folder
     except UnicodeDecodeError as error:
@@ -70,6 +73,16 @@ def read_source(name: str, stdin: IO[str]) -> tuple[Source | Diagnostic, Path]:
         line = data.count(b"\n", 0, error.start) + 1
         found.report_line(codes.NOT_UTF8, line, f"byte {data[error.start]:#04x} is not UTF-8", help="save it as UTF-8")
         return next(iter(found)), folder
+
+
+def folder_of(name: str) -> Path:
+    """What the paths in a workflow file are relative to."""
+    return Path() if name == "-" else Path(name).parent
+
+
+def repeatable(stdin: IO[str]) -> IO[str]:
+    """Standard input, to be read more than once."""
+    return TextIOWrapper(BytesIO(_standard_input(stdin)))
 
 
 def _standard_input(stdin: IO[str]) -> bytes:

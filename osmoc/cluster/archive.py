@@ -25,7 +25,7 @@ def find_storage(client: Client, workflow_id: str, usual: Storage, given: Storag
         raise NoArchiveError("this workflow keeps nothing in a storage")
     if storage.claim and not given.url:
         raise NoArchiveError(f"its log is in the PersistentVolumeClaim `{storage.claim}`, which only pods can read")
-    secret, why_not = _read_secret(client, storage.secret)
+    secret, why_not = read_secret(client, storage.secret)
     url = given.url or storage.url or secret.get("url", "")
     if why_not and not (url and (given.url or given.credential)):
         raise NoArchiveError(f"{why_not}; --storage URL, and a key in OSMO_ACCESS_KEY_ID and OSMO_ACCESS_KEY, do too")
@@ -48,7 +48,7 @@ def _documented(client: Client, workflow_id: str, usual: Storage) -> Storage | N
     return storage and Storage(**{key: storage[key] for key in ("url", "endpoint", "region", "secret", "claim")})
 
 
-def _read_secret(client: Client, name: str) -> tuple[Mapping[str, str], str]:
+def read_secret(client: Client, name: str) -> tuple[Mapping[str, str], str]:
     """Its keys, or why there are none; a storage without a Secret is left to the cloud."""
     if not name:
         return {}, ""

@@ -114,13 +114,6 @@ def _check_dataset_input(dataset: DatasetFields, path: Path, tree: Tree, found: 
             "a dataset to be uploaded gets a version of its own",
             help=f"write the name without `:{tag}`",
         )
-    elif dataset.localpath:
-        found.report(
-            codes.DATASET_LOCALPATH,
-            tree.span((*path, "localpath")),
-            "a manifest cannot hold a local folder",
-            help=f"run `osmoc dataset upload {dataset.name} {dataset.localpath}` and take `localpath` out",
-        )
 
 
 def _check_dataset_output(dataset: DatasetFields, path: Path, tree: Tree, found: Diagnostics) -> None:

@@ -12,14 +12,16 @@ from osmoc import graph, spec
 from osmoc.datasets import parse_reference
 from osmoc.graph import Action, Edge, Graph, Group, Read, Task, TaskRead, Via, Write
 from osmoc.names import absolute
+from osmoc.written import Written
 from osmoc.yamltree import Path
 
 
-def lower_groups(workflow: spec.Workflow, files: Mapping[Path, str], set_env: Mapping[str, str]) -> Graph:
+def lower_groups(written: Written) -> Graph:
+    workflow = written.workflow
     groups: dict[str, Group] = {}
     for n, task in enumerate(workflow.tasks):
         path: Path = ("workflow", "tasks", n)
-        lowered = _task(task, path, True, workflow, files, set_env)
+        lowered = _task(task, path, True, written)
         name = f"{task.name}-group"
         groups[name] = Group(name=name, tasks=(lowered,), implicit=True, where=path)
     for n, group in enumerate(workflow.groups):
@@ -28,8 +30,7 @@ def lower_groups(workflow: spec.Workflow, files: Mapping[Path, str], set_env: Ma
         groups[group.name] = Group(
             name=group.name,
             tasks=tuple(
-                _task(task, (*path, "tasks", t), alone or task.lead, workflow, files, set_env)
-                for t, task in enumerate(group.tasks)
+                _task(task, (*path, "tasks", t), alone or task.lead, written) for t, task in enumerate(group.tasks)
             ),
             barrier=group.barrier,
             ignore_nonlead_status=group.ignore_nonlead_status,
@@ -58,14 +59,7 @@ def _task_edges(groups: Mapping[str, Group]) -> tuple[Edge, ...]:
     return tuple(edges)
 
 
-def _task(
-    task: spec.Task,
-    path: Path,
-    is_lead: bool,
-    workflow: spec.Workflow,
-    files: Mapping[Path, str],
-    set_env: Mapping[str, str],
-) -> Task:
+def _task(task: spec.Task, path: Path, is_lead: bool, written: Written) -> Task:
     variables, directories = _credentials(task)
     return Task(
         name=task.name,
@@ -73,12 +67,12 @@ def _task(
         image=task.image,
         command=task.command,
         args=task.args,
-        environment=tuple({**task.environment, **set_env}.items()),
+        environment=tuple({**task.environment, **written.set_env}.items()),
         variables=variables,
         directories=directories,
-        reads=tuple(_read(item) for item in task.inputs),
+        reads=tuple(_read(item, written.pins.get((*path, "inputs", n), "")) for n, item in enumerate(task.inputs)),
         writes=tuple(_write(item) for item in task.outputs),
-        files=tuple(_file(file, files.get((*path, "files", n))) for n, file in enumerate(task.files)),
+        files=tuple(_file(file, written.files.get((*path, "files", n))) for n, file in enumerate(task.files)),
         checkpoints=tuple(
             graph.Checkpoint(posixpath.normpath(item.path), item.url, item.frequency, item.regex)
             for item in task.checkpoint
@@ -86,7 +80,7 @@ def _task(
         kpis=tuple(graph.Kpi(kpi.index, kpi.path) for kpi in task.kpis),
         exit_actions=tuple((Action(name.upper()), ranges) for name, ranges in task.exit_actions.items()),
         mounts=tuple(_mount(mount) for mount in task.volume_mounts),
-        resource=workflow.resources[task.resource],
+        resource=written.workflow.resources[task.resource],
         privileged=task.privileged,
         host_network=task.host_network,
         where=path,
@@ -106,7 +100,7 @@ def _credentials(
     return tuple(variables), tuple(directories)
 
 
-def _read(item: spec.Input) -> Read:
+def _read(item: spec.Input, pin: str) -> Read:
     match item:
         case spec.TaskInput():
             workflow, _, task = item.task.rpartition(":")
@@ -115,7 +109,7 @@ def _read(item: spec.Input) -> Read:
             return graph.UrlRead(url=item.url, regex=item.regex)
         case spec.DatasetInput():
             dataset, version = _reference(item.dataset.name)
-            return graph.DatasetRead(dataset=dataset, version=version, regex=item.dataset.regex)
+            return graph.DatasetRead(dataset=dataset, version=pin or version, regex=item.dataset.regex)
 
 
 def _write(item: spec.Output) -> Write:

@@ -34,6 +34,7 @@ from osmoc.passes.digest_tasks import digest_tasks
 from osmoc.passes.lower_datasets import lower_datasets
 from osmoc.passes.lower_groups import lower_groups
 from osmoc.passes.make_plan import make_plan
+from osmoc.passes.pin_datasets import pin_datasets
 from osmoc.passes.place_tasks import place_tasks
 from osmoc.passes.read_files import read_files
 from osmoc.passes.read_profile import read_profile
@@ -48,6 +49,7 @@ from osmoc.sections import WORKFLOW, Section, Values
 from osmoc.source import Source
 from osmoc.spec import Workflow
 from osmoc.values import Size
+from osmoc.written import Written
 from osmoc.yamltree import Tree, parse
 
 Case = dict[str, Any]
@@ -56,7 +58,7 @@ FOLDER: Final = Path(__file__).parent
 FIXTURES: Final = sorted(FOLDER.glob("*.yaml"))
 REQUIRED: Final = frozenset({"title", "workflow"})
 ALLOWED: Final = REQUIRED | frozenset(
-    {"expect", "findings", "set", "set-string", "set-env", "files", "profile", "target", "changed", "show"}
+    {"expect", "findings", "set", "set-string", "set-env", "files", "versions", "profile", "target", "changed", "show"}
 )
 EXPECTED: Final = re.compile(r"# ((?:[EWN][0-9]{3}[ ,]*)+)$")
 
@@ -118,9 +120,25 @@ class Bench:
         return self.profile.datasets.default_bucket if self.profile else ""
 
     @cached_property
+    def pins(self) -> Mapping[Any, str]:
+        versions: Mapping[str, str] | None = self.case.get("versions")
+
+        def pin(name: str, local: str) -> str:
+            if f"{name} {local}" not in versions:
+                raise FileNotFoundError(2, "No such file or directory", local)
+            return versions[f"{name} {local}"]
+
+        return pin_datasets(self.spec, self.tree, self.found, None if versions is None else pin)
+
+    @cached_property
+    def written(self) -> Written:
+        set_env = self.case.get("set-env", {})
+        return Written(workflow=self.spec, tree=self.tree, files=self.files, pins=self.pins, set_env=set_env, labels={})
+
+    @cached_property
     def groups(self) -> Graph:
         """Only with the edges of task inputs."""
-        return lower_groups(self.spec, self.files, self.case.get("set-env", {}))
+        return lower_groups(self.written)
 
     @cached_property
     def graph(self) -> Graph:
@@ -172,6 +190,10 @@ def show_rendered(bench: Bench) -> Any:
 
 def show_files(bench: Bench) -> Any:
     return {"/".join(map(str, path)): text for path, text in bench.files.items()}
+
+
+def show_pins(bench: Bench) -> Any:
+    return {"/".join(map(str, path)): version for path, version in bench.pins.items()}
 
 
 def show_groups(bench: Bench) -> Any:
@@ -232,6 +254,7 @@ SHOWN: Final[dict[str, Callable[[Bench], Any]]] = {
     "bind_values": show_values,
     "render_template": show_rendered,
     "read_files": show_files,
+    "pin_datasets": show_pins,
     "lower_groups": show_groups,
     "lower_datasets": show_edges,
     "check_cycles": show_cycles,

@@ -52,6 +52,16 @@ async def test_unchanged_files_are_stored_once(bucket: DatasetBucket, tmp_path: 
 
 
 @asynchronous
+async def test_the_newest_version_will_do_if_it_has_these_files(bucket: DatasetBucket, tmp_path: Path) -> None:
+    files = {"a": b"one", "b/c": b"two"}
+    await put(bucket, tmp_path, files)
+    assert (await put(bucket, tmp_path, files, reuse=True)).pin.version == 1
+    assert (await put(bucket, tmp_path, files)).pin.version == 2, "it was not asked for"
+    assert (await put(bucket, tmp_path, {"a": b"one"}, reuse=True)).pin.version == 3, "a file less"
+    assert (await put(bucket, tmp_path, files, reuse=True)).pin.version == 4, "an older version is not the newest"
+
+
+@asynchronous
 async def test_objects_that_are_old_or_of_another_size_are_uploaded_again(
     bucket: DatasetBucket, tmp_path: Path
 ) -> None:

@@ -49,6 +49,7 @@ class UploadRequest(Request):
     """Local paths are relative to the working directory. `base` is null unless it is an update."""
 
     operation: Literal["upload"] = "upload"
+    reuse: bool = Field(False, description="If the newest version has these very files, it is the result.")
     name: str
     tag: str = ""
     sources: tuple[str, ...] = ()

@@ -140,6 +140,7 @@ async def _upload(request: contract.UploadRequest, desk: Desk) -> contract.Uploa
             tag=request.tag,
             base=request.base,
             remove=remove,
+            reuse=request.reuse,
             metadata=read_maps(_contents(request.metadata)),
             labels=read_maps(_contents(request.labels)),
             writer=uuid4().hex,

@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from osmo_ctrl.dataset.bucket import DatasetBucket, check_create_only
+from osmo_ctrl.dataset.catalog import read_numbers, read_version
 from osmo_ctrl.dataset.commit import Draft, add_labels, check_tags, commit, find_written, set_tag
 from osmo_ctrl.dataset.contents import Local, Uploaded, digest_all, upload_contents
 from osmo_ctrl.dataset.merge import overlay
 from osmo_ctrl.dataset.progress import Steps, silent
-from osmo_ctrl.dataset.records import Pin, Version
+from osmo_ctrl.dataset.records import File, Pin, Version
 from osmo_ctrl.transfer.transfers import Limits
 
 
@@ -24,6 +25,7 @@ class Publication:
     tag: str = ""
     base: str | None = None  # of an update: number or tag, or empty for the newest
     remove: re.Pattern[str] | None = None
+    reuse: bool = False  # whether the newest version will do, if it has these very files
     metadata: Mapping[str, Any] = field(default_factory=dict)
     labels: Mapping[str, Any] = field(default_factory=dict)
     writer: str  # the same when it is tried again, else a new one
@@ -70,6 +72,8 @@ async def _new(
     name, now = publication.name, publication.now
     files = await digest_all(publication.files, steps("read"), limits)
     counted = set(overlay([files]))
+    if publication.reuse and (there := await _same(bucket, name, files)):
+        return there, Uploaded()
     pairs = [(file, local) for file, local in zip(files, publication.files, strict=True) if file in counted]
     uploaded = await upload_contents(bucket, name, pairs, now, steps("upload"), limits)
     draft = Draft(
@@ -83,3 +87,12 @@ async def _new(
         now=now,
     )
     return await commit(bucket, draft), uploaded
+
+
+async def _same(bucket: DatasetBucket, name: str, files: Sequence[File]) -> Version | None:
+    """The newest version, if it has these files and no others."""
+    numbers = await read_numbers(bucket.store, name)
+    if not numbers.latest:
+        return None
+    newest = await read_version(bucket.store, Pin(name=name, version=numbers.latest))
+    return newest if newest.files == overlay([files]) else None
