@@ -44,6 +44,9 @@ def main(rounds: int, scale: float) -> None:
                     for way, command in commands.items():
                         seconds = _timed(command, endpoint, folder)
                         figures.setdefault((kind, way, peer), []).append(seconds)
+                        sys.stderr.write(f"{kind} {way} {peer}: {seconds:.1f}\n")
+                    shutil.rmtree(folder / "store")  # or each round would take the room of three more copies
+                    (folder / "store" / "bench").mkdir(parents=True)
         sys.stdout.write("| files | way | by | seconds |\n|---|---|---|---|\n")
         for (kind, way, peer), values in sorted(figures.items()):
             sys.stdout.write(f"| {kind} | {way} | {peer} | {median(values):.1f} |\n")

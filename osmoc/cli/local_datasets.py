@@ -50,6 +50,8 @@ class LocalDatasets:
             raise OSError(f"`{name}` is known only when the workflow runs, and must be uploaded before")
         if fault := self._faults.get((name, path)):
             raise OSError(f"`{path}` is not uploaded: {fault}")
+        if "\0" in path:
+            raise FileNotFoundError(2, "No such file or directory")
         self._source(path).stat()
         return self._versions.setdefault((name, path), _UNKNOWN)
 

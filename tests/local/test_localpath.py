@@ -76,3 +76,8 @@ def test_a_bucket_of_the_profile_by_its_own_secret(desk: Desk, cats: Path) -> No
         desk.write(json.dumps({"team": dict(CREDENTIAL)}), "c.json")
         done = desk.run(FLOW, "--credentials", "c.json")
         assert done.status == 0 and "look | tom" in done.out, done.err
+
+
+def test_a_path_that_none_can_be(desk: Desk, cats: Path) -> None:
+    done = desk.run(FLOW.replace("./cats", '"a\\0b"'))
+    assert done.status == 1 and "E308" in done.err and "no such file or directory" in done.err
