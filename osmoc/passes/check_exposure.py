@@ -22,21 +22,26 @@ def check_exposure(written: Written, found: Diagnostics) -> None:
         if what := _secret_of(name, value):
             found.add(codes.EXPOSED, None, f"--set-env {name}=… gives {what} to all who may read the manifests")
     for where, task in written.workflow.walk():
-        exposed = [*_texts(where, task), *((path, _secret_in(text)) for path, text in written.local_texts(where, task))]
-        for path, what in exposed:
-            if what:
-                message = f"task `{task.name}` has {what}, which all can read who may read the manifests"
-                found.report(codes.EXPOSED, written.tree.span(path), message, help=_HELP)
+        for path, what in _exposed(where, task, written):
+            message = f"task `{task.name}` has {what}, which all can read who may read the manifests"
+            found.report(codes.EXPOSED, written.tree.span(path), message, help=_HELP)
 
 
-def _texts(where: Path, task: Task) -> Iterator[tuple[Path, str]]:
-    """Each text with what is secret in it, in words."""
+def _exposed(where: Path, task: Task, written: Written) -> Iterator[tuple[Path, str]]:
+    """Where something looks secret, and what, in words."""
     for key, words in (("command", task.command), ("args", task.args)):
-        yield from (((*where, key, n), _secret_in(word)) for n, word in enumerate(words))
+        for n, word in enumerate(words):
+            if what := _secret_in(word):
+                yield (*where, key, n), what
     for name, value in task.environment.items():
-        yield (*where, "environment", name), _secret_of(name, value)
+        if what := _secret_of(name, value):
+            yield (*where, "environment", name), what
     for n, file in enumerate(task.files):
-        yield (*where, "files", n, "contents"), _secret_in(file.contents or "")
+        if what := _secret_in(file.contents or ""):
+            yield (*where, "files", n, "contents"), what
+    for path, text in written.local_texts(where, task):
+        if what := _secret_in(text):
+            yield path, what
 
 
 def _secret_of(name: str, value: str) -> str:
