@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -47,13 +48,13 @@ NODES = {
 }
 
 
-def read(status: dict[str, Any], **annotations: str) -> State:
+def read(status: dict[str, Any], managed: Sequence[dict[str, Any]] = (), **annotations: str) -> State:
     """Of a workflow as it is emitted, with a status as Argo writes it."""
     options = Options(workflow_id="flow-1")
     manifests = compile_workflow(FLOW, Profile.model_validate({"target": "argo"}), options=options).manifests
     [workflow] = [dict(one) for one in manifests if one["kind"] == "Workflow"]
     made = {"uid": "uid-1", "creationTimestamp": "2026-11-26T10:00:00Z", "annotations": annotations}
-    metadata = {**workflow["metadata"], **made}
+    metadata = {**workflow["metadata"], **made, "managedFields": managed}
     return read_state(Found({**workflow, "metadata": metadata, "status": status}))
 
 
@@ -96,6 +97,18 @@ def test_a_workflow_that_was_canceled() -> None:
     state = read({"phase": "Failed", "nodes": {"1": ended}}, **{"osmo.canceled": "by somebody"})
     assert (state.status, state.reason) == (Status.FAILED_CANCELED, "by somebody")
     assert set(statuses(state).values()) == {"FAILED_CANCELED"}
+
+
+@pytest.mark.parametrize(
+    ("canceled_at", "expected"), [("2026-11-26T10:00:31Z", "COMPLETED"), ("2026-11-26T10:00:30Z", "FAILED_CANCELED")]
+)
+def test_who_ends_after_it_was_canceled_was_ended(canceled_at: str, expected: str) -> None:
+    """A lead may hear of it first, and end the others of its group as after a success."""
+    ended = NODES["1"] | {"finishedAt": "2026-11-26T10:00:30Z"}
+    fields = {"f:metadata": {"f:annotations": {"f:osmo.canceled": {}}}}
+    managed = [{"manager": "other"}, {"manager": "osmoc", "time": canceled_at, "fieldsV1": fields}]
+    status = {"phase": "Failed", "nodes": {"1": ended}}
+    assert statuses(read(status, managed, **{"osmo.canceled": "by somebody"}))["a"] == expected
 
 
 def test_a_group_of_which_one_never_started_ends_as_one() -> None:

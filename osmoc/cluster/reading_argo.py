@@ -8,6 +8,7 @@ import gzip
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from osmoc.cluster.kinds import Object
@@ -63,13 +64,14 @@ def read_workflow(workflow: Object, base: State) -> State:
     phase, message = status.get("phase", ""), status.get("message", "")
     nodes = dict(_task_nodes(_nodes(status)))
     canceled = workflow["metadata"].get("annotations", {}).get(CANCELED, "")
+    canceled_at = _annotated_at(workflow["metadata"], CANCELED) if canceled else None
     rest = Status.WAITING
     if phase in _ENDS:
         rest = Status.FAILED_CANCELED if canceled else Status.FAILED_UPSTREAM
     tasks: Tasks = {}
     for group, task in filter(None, (_name(leaf["arguments"]) for leaf in leaves(workflow["spec"]))):
         found = nodes.get((group, task)) or TaskState(status=rest)
-        if canceled and found.status is Status.FAILED_BACKEND_ERROR:
+        if canceled and (found.status is Status.FAILED_BACKEND_ERROR or _ended_after(found, canceled_at)):
             found = found.model_copy(update={"status": Status.FAILED_CANCELED})
         tasks.setdefault(group, {})[task] = found
     whole = base.with_tasks({group: _ended_together(found) for group, found in tasks.items()})
@@ -84,6 +86,19 @@ def read_workflow(workflow: Object, base: State) -> State:
         if canceled:
             changes |= {"status": Status.FAILED_CANCELED, "reason": canceled}
     return whole.model_copy(update=changes)
+
+
+def _annotated_at(metadata: Mapping[str, Any], annotation: str) -> datetime | None:
+    """When it was set, by the clock of the API server."""
+    for entry in metadata.get("managedFields", ()):
+        if f"f:{annotation}" in entry.get("fieldsV1", {}).get("f:metadata", {}).get("f:annotations", {}):
+            return moment(entry.get("time"))
+    return None
+
+
+def _ended_after(task: TaskState, canceled_at: datetime | None) -> bool:
+    """Whoever ends then was ended: where a lead hears of it first, its group ends the others, as after a success."""
+    return bool(canceled_at and task.ended and task.ended >= canceled_at)
 
 
 def _ended_together(tasks: dict[str, TaskState]) -> dict[str, TaskState]:

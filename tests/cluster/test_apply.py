@@ -110,6 +110,8 @@ def test_the_same_again_is_the_same_run(desk: Desk) -> None:
 def test_a_run_is_watched_and_canceled(desk: Desk) -> None:
     desk.write(LONG)
     run_id = desk.osmoc("apply", "flow.yaml").id
+    # Names are aligned as soon as it is known which tasks there are.
+    until(lambda: desk.statuses(run_id), 60, desk.namespace.describe)
     following = desk.start("logs", run_id, "--follow")
     waiting = desk.start("wait", run_id)
     until(lambda: desk.statuses(run_id).get("other") == "RUNNING", 60, desk.namespace.describe)
