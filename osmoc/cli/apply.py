@@ -18,7 +18,7 @@ from osmoc.cli.local_datasets import LocalDatasets, NoPlaceError, bucket_place
 from osmoc.cli.main import FINDINGS
 from osmoc.cli.manifests import compile_for, read_folder, without_namespace
 from osmoc.cli.options import given, workflow_options
-from osmoc.cli.workflow import folder_of, load_profile, print_findings, repeatable
+from osmoc.cli.workflow import folder_of, print_findings, repeatable
 from osmoc.cluster.apply import Application, OccupiedError, Outcome, Refusal, RefusedError
 from osmoc.cluster.client import Client
 from osmoc.cluster.kinds import Object
@@ -84,7 +84,8 @@ def apply_command(
         if datasets and dry_run:
             _say(f"not uploaded yet: {', '.join(datasets.names)}; the id of the run depends on their versions")
         elif datasets:
-            datasets.upload(partial(_place, client, wanted.profile))
+            assert result.plan is not None
+            datasets.upload(partial(_place, client, result.plan.profile))
             stdin.seek(0)
             result = compile_for(client, file, wanted, stdin, datasets.pin, again=True)
             if result.failed:
@@ -101,7 +102,7 @@ def apply_command(
         return _follow(client, application.workflow_id, logs)
 
 
-def _place(client: Client, profile_file: str | None, bucket: str) -> BucketPlace:
+def _place(client: Client, profile: Profile, bucket: str) -> BucketPlace:
     """Where pods will read a dataset: by the Secret that they use, or by a key of whoever calls."""
     from osmoc.cluster.archive import read_secret
 
@@ -112,7 +113,6 @@ def _place(client: Client, profile_file: str | None, bucket: str) -> BucketPlace
             raise NoPlaceError(f"{why_not}; a key of your own, in OSMO_ACCESS_KEY_ID and OSMO_ACCESS_KEY, does too")
         return own or keys
 
-    profile = load_profile(profile_file)[0] or Profile.default()
     place = bucket_place(profile, profile.storage or Storage.default(), bucket, keys_of)
     return replace(place, endpoint=os.environ.get("AWS_ENDPOINT_URL") or place.endpoint)
 

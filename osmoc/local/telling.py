@@ -54,7 +54,7 @@ def _now_told(task: Task, upstream: tuple[str, ...], run: Run, now: float) -> st
     again = f", attempt {last.attempt + 1}" if last.attempt else ""
     is_moving = task.state in (State.INITIALIZING, State.UPLOADING)
     note = f": {printable(last.note)}" if last.note and is_moving else _why(task, last)
-    return f"{word} {_duration((last.ended_at or now) - last.started_at)}{again}{note}"
+    return f"{word} {duration((last.ended_at or now) - last.started_at)}{again}{note}"
 
 
 def told(name: str, task: Task) -> str:
@@ -66,7 +66,7 @@ def told(name: str, task: Task) -> str:
         case State.RUNNING:
             return f"{name}: running"
         case State.COMPLETED if last and last.ended_at:
-            return f"{name}: completed in {_duration(last.ended_at - last.started_at)}"
+            return f"{name}: completed in {duration(last.ended_at - last.started_at)}"
         case State.RESCHEDULED if last:
             return f"{name}: ended with {_code(last)}, to be run again"
         case State.FAILED_UPSTREAM:
@@ -93,7 +93,7 @@ def _code(last: Attempt) -> int | None:
 
 
 def summary(run: Run) -> str:
-    took = _duration((run.ended_at or run.started_at) - run.started_at)
+    took = duration((run.ended_at or run.started_at) - run.started_at)
     return f"run {run.id}: {run.state.value} in {took}"
 
 
@@ -103,7 +103,7 @@ def interruption(count: int) -> str:
     return "interrupted again: everything is ended at once"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     if seconds < 60:
         return f"{max(seconds, 0):.1f}s"
     minutes, rest = divmod(int(seconds), 60)

@@ -8,6 +8,8 @@ from typing import Final
 
 from jinja2 import Environment, StrictUndefined
 
+from osmoc.local.telling import duration
+
 _SECOND: Final = timedelta(seconds=1)
 
 
@@ -78,14 +80,7 @@ def _kind(status: str) -> str:
 
 
 def _took(started: datetime | None, ended: datetime) -> str:
-    if started is None:
-        return ""
-    seconds = max(0, (ended - started) / _SECOND)
-    if seconds < 60:
-        return f"{seconds:.1f}s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h{minutes:02}m" if hours else f"{minutes}m{rest:02}s"
+    return duration((ended - started) / _SECOND) if started else ""
 
 
 def _moment(moment: datetime | None) -> str:
