@@ -86,6 +86,14 @@ def test_a_driver_that_fails_ends_the_run_that_it_leaves() -> None:
     assert (ended.status, ended.reason) == (Status.FAILED, "a: exit code 3")
 
 
+@pytest.mark.parametrize("config_map", [kept(STATE), None], ids=["written over", "not kept"])
+def test_a_driver_that_succeeds_ends_the_run_whatever_is_written(config_map: dict[str, Any] | None) -> None:
+    complete = {"type": "Complete", "status": "True", "lastTransitionTime": MADE}
+    state = read_state(Found(driver(complete), config_map))
+    assert (state.status, state.reason) == (Status.COMPLETED, "") and state.ended is not None
+    assert {task.status for task in state.tasks.values()} <= {Status.COMPLETED}
+
+
 def job(task: str, **status: Any) -> dict[str, Any]:
     labels = {"osmo.group_name": f"{task}-group", "osmo.task_name": task}
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": meta(f"flow-1-{task}", **labels), "status": status}

@@ -5,6 +5,7 @@ import gzip
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -73,7 +74,22 @@ def _of_driver(found: Found, base: State) -> State:
         reason = f"the driver has failed: {failed.get('message') or failed.get('reason', '')}"
         ended = moment(failed.get("lastTransitionTime"))
         return state.model_copy(update={"status": Status.FAILED_BACKEND_ERROR, "reason": reason, "ended": ended})
+    complete = _condition(found.owner, "Complete")
+    if complete and not state.status.has_ended:
+        return _completed(state, moment(complete.get("lastTransitionTime")))
     return state
+
+
+def _completed(state: State, ended: datetime | None) -> State:
+    """A driver only succeeds when all tasks have: also if what it wrote last was written over, or could not be kept."""
+    end = {"status": Status.COMPLETED, "reason": "", "ended": ended}
+    groups = {
+        name: group.model_copy(
+            update=end | {"tasks": {task: found.model_copy(update=end) for task, found in group.tasks.items()}}
+        )
+        for name, group in state.groups.items()
+    }
+    return state.model_copy(update=end | {"groups": groups})
 
 
 def _kept(config_map: Object) -> State | None:

@@ -63,7 +63,12 @@ class Desk:
 
     def osmoc(self, *words: str, stdin: str = "", seconds: float = 240, env: dict[str, str] | None = None) -> Done:
         process = self.start(*words, env=env)
-        out, err = process.communicate(stdin, timeout=seconds)
+        try:
+            out, err = process.communicate(stdin, timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+            raise AssertionError(f"{words} within {seconds} s: {out}\n{err}\n{self.namespace.describe()}") from None
         assert "Traceback" not in err, err
         return Done(process.returncode, out, err)
 

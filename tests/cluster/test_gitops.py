@@ -33,13 +33,27 @@ def as_flux_does(desk: Desk, manifest: Manifest) -> None:
 
 
 def as_argo_cd_does(desk: Desk, manifest: Manifest) -> None:
-    """`RespectIgnoreDifferences`: fields that the Application of the example ignores are as they are on the cluster."""
+    """`RespectIgnoreDifferences`: fields that the Application of the example ignores are as they are on the cluster.
+
+    `ApplyOutOfSyncOnly`: what then is the same is not applied.
+    """
+    spec = application()["spec"]
+    assert {"RespectIgnoreDifferences=true", "ApplyOutOfSyncOnly=true"} < set(spec["syncPolicy"]["syncOptions"])
     found = live(desk, manifest)
-    for ignored in application()["spec"]["ignoreDifferences"] if found else ():
+    for ignored in spec["ignoreDifferences"] if found else ():
         if (ignored.get("group", ""), ignored["kind"]) == (group_of(manifest), manifest["kind"]):
             for pointer in ignored["jsonPointers"]:
                 copy_field(found, manifest, pointer.split("/")[1:])
-    desk.namespace.kubectl("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=json.dumps(manifest))
+    apply = ("apply", "--server-side", "--force-conflicts", "-o", "json", "-f", "-")
+    text = json.dumps(manifest)
+    if not found or not same(found, json.loads(desk.namespace.kubectl(*apply, "--dry-run=server", stdin=text))):
+        desk.namespace.kubectl(*apply, stdin=text)
+
+
+def same(found: Manifest, applied: Manifest) -> bool:
+    return all(found.get(field) == applied.get(field) for field in {*found, *applied} - {"metadata", "status"}) and all(
+        found["metadata"].get(field) == applied["metadata"].get(field) for field in ("labels", "annotations")
+    )
 
 
 def application() -> Manifest:
