@@ -19,6 +19,9 @@ _SHAPES: Final = {
     "swift": "swift://host/account/container/path",
 }
 
+_ENDPOINT: Final = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?(/[^\s?#]*)?")
+_LAST_PORT: Final = 65_535
+
 
 def fault_of(url: str) -> tuple[str, str] | None:
     """What is wrong with a storage URL, and help; None if nothing is."""
@@ -40,6 +43,14 @@ def fault_of(url: str) -> tuple[str, str] | None:
     if "//" in rest.rstrip("/") or rest.startswith("/"):
         return "an empty part between two slashes", help
     return f"`{url}` lacks a part", help
+
+
+def endpoint_fault(url: str) -> str:
+    """What is wrong with the endpoint of a service; nothing if it has none."""
+    found = _ENDPOINT.fullmatch(url)
+    if not url or (found and int(found["port"] or 0) <= _LAST_PORT):
+        return ""
+    return f"`{url[:60]}` is not an endpoint such as https://host:9000"
 
 
 def _unknown_scheme(url: str, scheme: str) -> tuple[str, str]:

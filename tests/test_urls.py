@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from osmoc.urls import fault_of, profile_of
+from osmoc.urls import endpoint_fault, fault_of, profile_of
 
 
 @pytest.mark.parametrize(
@@ -54,6 +54,21 @@ def test_url_is_read(url: str, profile: str) -> None:
 def test_url_has_a_fault(url: str, fault: str, help: str) -> None:
     found = fault_of(url)
     assert found and fault in found[0] and help in found[1]
+
+
+@pytest.mark.parametrize(
+    "url", ["", "https://s3.lab", "http://10.0.0.1:9000/", "https://[::1]:9000", "http://minio:9000/a/b", "https://s_3"]
+)
+def test_endpoints_are_read(url: str) -> None:
+    assert endpoint_fault(url) == ""
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["minio:9000", "https://", "s3://x", "http://a b", "http://a:", "http://a:65536", "https://a?b", "http://a\n"],
+)
+def test_what_is_no_endpoint(url: str) -> None:
+    assert "is not an endpoint such as https://host:9000" in endpoint_fault(url)
 
 
 _PARTS = st.text("abc09-_. {}?#=", min_size=1, max_size=8)

@@ -16,7 +16,9 @@ from osmoc.datasets_client import BucketPlace
 from osmoc.diagnostics import did_you_mean
 from osmoc.profile import Bucket, Profile
 from osmoc.redaction import has_secret
-from osmoc.urls import fault_of, profile_of
+from osmoc.urls import endpoint_fault, fault_of, profile_of
+
+_EXPOSED: Final = "a URL with a password or a signature; keys come from the environment"
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
@@ -68,10 +70,15 @@ def dataset_options(function: _Function) -> _Function:
 
 
 def given(options: dict[str, Any]) -> Given:
+    endpoint = options.pop("endpoint") or os.environ.get("AWS_ENDPOINT_URL", "")
+    if has_secret(endpoint):
+        raise click.UsageError(f"--endpoint: {_EXPOSED}")
+    if fault := endpoint_fault(endpoint):
+        raise click.UsageError(f"--endpoint: {fault}")
     return Given(
         profile=options.pop("profile"),
         bucket=options.pop("bucket"),
-        endpoint=options.pop("endpoint") or os.environ.get("AWS_ENDPOINT_URL", ""),
+        endpoint=endpoint,
         region=options.pop("region"),
         credentials=options.pop("credentials"),
         retry_for=options.pop("retry_for"),
@@ -114,7 +121,7 @@ def _as_url(text: str) -> str:
     if text.startswith("file:///"):
         return text
     if has_secret(text):
-        raise click.UsageError("--bucket: a URL with a password or a signature; keys come from the environment")
+        raise click.UsageError(f"--bucket: {_EXPOSED}")
     if fault := fault_of(text):
         raise click.UsageError(f"--bucket: {fault[0]}")
     return text

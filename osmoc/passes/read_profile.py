@@ -173,15 +173,16 @@ class _Checker:
             self._refuse_key(path, f"the bucket `{name}` needs a `secret`: a storage that is a claim has none")
 
     def _check_url(self, url: str, path: Path) -> None:
-        if not self._check_endpoint(url, path) and url and (fault := urls.fault_of(url)):
+        if has_secret(url):
+            self._refuse(path, *_EXPOSED)
+        elif url and (fault := urls.fault_of(url)):
             self._refuse(path, fault[0], fault[1])
 
-    def _check_endpoint(self, url: str, path: Path) -> bool:
-        """Whether it holds what no manifest may: that is reported."""
-        if not has_secret(url):
-            return False
-        self._refuse(path, *_EXPOSED)
-        return True
+    def _check_endpoint(self, url: str, path: Path) -> None:
+        if has_secret(url):
+            self._refuse(path, *_EXPOSED)
+        elif fault := urls.endpoint_fault(url):
+            self._refuse(path, fault)
 
     def _check_objects(self) -> None:
         """Names of objects. They stand in manifests, where Argo would substitute what stands in braces."""

@@ -413,6 +413,16 @@ def test_what_is_no_place(url: str) -> None:
     assert caught.value.problem is Problem.REFUSED
 
 
+@pytest.mark.parametrize("url", ["s3://bucket", "azure://account/container", "gs://bucket"])
+@pytest.mark.parametrize(
+    "endpoint", ["minio:9000", "s3://x", "https://a:65536", "http://a b", "https://", "http://a:b"]
+)
+def test_what_is_no_endpoint(url: str, endpoint: str) -> None:
+    with pytest.raises(StorageError, match="its endpoint is not one such as https://host") as caught:
+        open_store(Place(url, endpoint), Patience(1))
+    assert caught.value.problem is Problem.REFUSED
+
+
 def test_keys_of_azure() -> None:
     text = "DefaultEndpointsProtocol=https;AccountName=a;AccountKey=a2V5PT0=;EndpointSuffix=core.windows.net"
     assert azure_keys(text) == {"account_key": "a2V5PT0="}

@@ -1,6 +1,7 @@
 """Storage URLs as stores of obstore: which service, bucket and credential a place means."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 # Parts between `scheme://` and the path: bucket; account and container; host and bucket; host, account, container.
 _PARTS: Final = {"s3": 1, "gs": 1, "azure": 2, "tos": 2, "swift": 3}
 _OPEN: Final = ("url", "endpoint", "region", "addressing_style")
+# obstore panics at others.
+_ENDPOINT: Final = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?(/[^\s?#]*)?")
+_LAST_PORT: Final = 65_535
 _GOOGLE: Final = "https://storage.googleapis.com"
 
 # Requests are repeated by `Store`, which knows how long to wait and whom to tell.
@@ -81,7 +85,10 @@ def connect(place: Place, located: Located, retry: "RetryConfig") -> "ObjectStor
             return _s3(place, located, retry)
 
 
-def _client(endpoint: str) -> "ClientConfig":
+def _client(place: Place, endpoint: str) -> "ClientConfig":
+    found = _ENDPOINT.fullmatch(endpoint)
+    if endpoint and not (found and int(found["port"] or 0) <= _LAST_PORT):
+        raise StorageError(Problem.REFUSED, place.url, "its endpoint is not one such as https://host:9000")
     return {
         "allow_http": endpoint.startswith("http://"),
         "connect_timeout": timedelta(seconds=10),
@@ -111,7 +118,7 @@ def _s3(place: Place, located: Located, retry: "RetryConfig") -> "ObjectStore":
     # A signature over the body is what protects it where TLS does not.
     config["unsigned_payload"] = str(not endpoint.startswith("http://")).lower()
     given = {name: value for name, value in config.items() if value}
-    return S3Store(bucket, client_options=_client(endpoint), retry_config=retry, config=given)  # type: ignore[arg-type]
+    return S3Store(bucket, client_options=_client(place, endpoint), retry_config=retry, config=given)  # type: ignore[arg-type]
 
 
 def _google(place: Place, located: Located, retry: "RetryConfig") -> "ObjectStore":
@@ -119,7 +126,7 @@ def _google(place: Place, located: Located, retry: "RetryConfig") -> "ObjectStor
     config = {"service_account_key": key} if key else {}
     if place.endpoint:
         config["base_url"] = place.endpoint
-    client = _client(place.endpoint)
+    client = _client(place, place.endpoint)
     return GCSStore(located.parts[0], client_options=client, retry_config=retry, config=config)  # type: ignore[arg-type]
 
 
@@ -128,7 +135,7 @@ def _azure(place: Place, located: Located, retry: "RetryConfig") -> "ObjectStore
     config = {"account_name": account} | azure_keys(place.credential.get("access_key", ""))
     if place.endpoint:
         config["endpoint"] = place.endpoint
-    client = _client(config.get("endpoint", ""))
+    client = _client(place, config.get("endpoint", ""))
     return AzureStore(container, client_options=client, retry_config=retry, config=config)  # type: ignore[arg-type]
 
 
