@@ -14,6 +14,7 @@ from osmoc.cli.workflow import load_profile, print_findings
 from osmoc.datasets import parse_reference
 from osmoc.datasets_client import BucketPlace
 from osmoc.diagnostics import did_you_mean
+from osmoc.local.credentials import CredentialError, read_file
 from osmoc.profile import Bucket, Profile
 from osmoc.redaction import has_secret
 from osmoc.urls import endpoint_fault, fault_of, profile_of
@@ -157,7 +158,10 @@ def _complete(bucket: Bucket, names: list[str], options: Given) -> BucketPlace:
 
 def _credential(names: list[str], url: str, options: Given) -> Mapping[str, str]:
     if options.credentials:
-        known = _read_credentials(options.credentials)
+        try:
+            known = read_file(Path(options.credentials))
+        except CredentialError as error:
+            raise click.UsageError(str(error)) from None
         for name in filter(None, names):
             if name in known:
                 return known[name]
@@ -175,24 +179,3 @@ def credential_of_environment() -> Mapping[str, str]:
 
 def _first_set(names: tuple[str, ...]) -> str:
     return next((value for name in names if (value := os.environ.get(name))), "")
-
-
-def _read_credentials(name: str) -> dict[str, dict[str, str]]:
-    """All values are text, whatever YAML takes them for."""
-    import yaml
-
-    try:
-        with Path(name).open(encoding="utf-8") as stream:
-            value = yaml.load(stream, Loader=yaml.BaseLoader)
-    except OSError as error:
-        raise click.UsageError(f"{name} cannot be read: {(error.strerror or str(error)).lower()}") from None
-    except (yaml.YAMLError, UnicodeDecodeError):
-        # What YAML says of it quotes lines, and there are keys in them.
-        raise click.UsageError(f"{name} is not YAML") from None
-    if not isinstance(value, dict) or not all(_is_credential(item) for item in value.values()):
-        raise click.UsageError(f"{name} is not a mapping of names to mappings with `access_key_id` and `access_key`")
-    return value
-
-
-def _is_credential(value: object) -> bool:
-    return isinstance(value, dict) and all(isinstance(item, str) for item in value.values())

@@ -23,7 +23,12 @@ class CredentialError(Exception):
 
 
 def read_credentials(path: Path) -> Values:
-    """Raises: CredentialError."""
+    """By the names of Secrets. Raises: CredentialError."""
+    return {_secret(name): keys for name, keys in read_file(path).items()}
+
+
+def read_file(path: Path) -> Values:
+    """By the names that stand there. No error repeats a line of it. Raises: CredentialError."""
     import yaml
 
     try:
@@ -38,7 +43,7 @@ def read_credentials(path: Path) -> Values:
     if not all(isinstance(value, str) for keys in content.values() for value in keys.values()):
         raise CredentialError(f"{path} has a key whose value is no text")
     try:
-        return {_secret(name): {key: _whole(value) for key, value in keys.items()} for name, keys in content.items()}
+        return {name: {key: _whole(value) for key, value in keys.items()} for name, keys in content.items()}
     except UnicodeError:
         raise CredentialError(
             f"{path} holds half a character: one of the two escapes of `\\ud83d\\ude00` alone"
