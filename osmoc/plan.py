@@ -112,7 +112,6 @@ class Task:
     document: str
     document_digest: str
     files: tuple[tuple[str, str | bytes], ...]
-    shard: int = -1
     where: Path = field(default=(), compare=False, repr=False)
 
 
@@ -146,8 +145,9 @@ class Requirement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A whole run. `shards` are the ConfigMaps of documents and files, each a list of tasks; `pull_secrets` are for
-    our own images.
+    """A whole run. `pull_secrets` are for our own images.
+
+    `shards` are the ConfigMaps of documents and files, each a list of tasks; `shard_of` says which one has a task.
     """
 
     workflow_id: str
@@ -156,6 +156,7 @@ class Plan:
     profile: Profile
     groups: Mapping[str, Group]
     shards: tuple[tuple[Task, ...], ...]
+    shard_of: Mapping[str, int]
     labels: tuple[tuple[str, str], ...]
     priority_class: str
     init_image: str

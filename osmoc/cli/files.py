@@ -1,7 +1,6 @@
 """Files and folders of manifests: written atomically, kept in step, compared. Foreign files are never touched."""
 
 import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import unified_diff
 from pathlib import Path
@@ -17,6 +16,8 @@ _HEADER: Final = "# Written by osmoc. It owns the files listed here; what else l
 
 def write_file(path: Path, text: Iterable[str]) -> None:
     """Write beside and rename, so that a reader sees the old file or the new one."""
+    import tempfile
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

@@ -289,7 +289,7 @@ class _DagWriter:
         values = {
             "task": task.label,
             "group": group.label,
-            "shard": str(task.shard),
+            "shard": str(self.plan.shard_of[task.name]),
             "digest": task.document_digest,
         }
         parameters = [{"name": name, "value": values[name]} for name in _parameters(leaf)]

@@ -64,7 +64,7 @@ def _job_names(task: Task, group: Group, depends_on: str, plan: Plan) -> _JobNam
         task=task.label,
         group=group.label,
         service=service_name(group, plan),
-        config_map=config_map_name(plan, task.shard),
+        config_map=config_map_name(plan, plan.shard_of[task.name]),
         digest=task.document_digest,
         depends_on=depends_on,
     )

@@ -5,8 +5,6 @@ Needs: a graph without cycles. Leaves: a plan that any target can be written fro
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import replace
-from operator import is_
 
 from osmoc import codes, document, images
 from osmoc.datasets import in_bucket, parse_reference
@@ -23,14 +21,14 @@ _TASK_BYTES = 900 * 1024
 
 def make_plan(
     decisions: Decisions,
-    documented: Mapping[str, Group],
+    groups: Mapping[str, Group],
     workflow_id: str,
     version: str,
     tree: Tree,
     found: Diagnostics,
 ) -> Plan:
     cluster = decisions.cluster
-    groups, shards = _shard(documented, tree, found)
+    shards = _shards(groups, tree, found)
     _check_driver(groups, cluster, tree, found)
     _check_retries(decisions.graph, cluster, tree, found)
     _note_publishing(decisions.graph, cluster.profile.datasets.default_bucket, tree, found)
@@ -44,6 +42,7 @@ def make_plan(
         profile=cluster.profile,
         groups=groups,
         shards=shards,
+        shard_of={task.name: number for number, tasks in enumerate(shards) for task in tasks},
         labels=_labels({**dict(decisions.graph.labels), **decisions.labels}, cluster.profile.label_prefix),
         priority_class=cluster.priority_class,
         init_image=own.init or f"{init_image}:{version}",
@@ -70,15 +69,11 @@ def _requirements(
     )
 
 
-def _shard(
-    groups: Mapping[str, Group], tree: Tree, found: Diagnostics
-) -> tuple[Mapping[str, Group], tuple[tuple[Task, ...], ...]]:
+def _shards(groups: Mapping[str, Group], tree: Tree, found: Diagnostics) -> tuple[tuple[Task, ...], ...]:
     """Documents and files fill ConfigMaps in the order of the file; one larger than a ConfigMap has one of its own."""
     shards: list[list[Task]] = []
     room = 0
-    sharded: dict[str, Group] = {}
-    for name, group in groups.items():
-        tasks = []
+    for group in groups.values():
         for task in group.tasks:
             size = _size(task)
             if size > _TASK_BYTES:
@@ -93,12 +88,8 @@ def _shard(
                 shards.append([])
                 room = _SHARD_BYTES
             room -= size
-            shard = len(shards) - 1
-            placed = task if task.shard == shard else replace(task, shard=shard)
-            shards[-1].append(placed)
-            tasks.append(placed)
-        sharded[name] = group if all(map(is_, group.tasks, tasks)) else replace(group, tasks=tuple(tasks))
-    return sharded, tuple(map(tuple, shards))
+            shards[-1].append(task)
+    return tuple(map(tuple, shards))
 
 
 def _size(task: Task) -> int:

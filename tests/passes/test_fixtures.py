@@ -401,7 +401,7 @@ def _check_plan(bench: Bench) -> None:
     assert list(plan.groups) == list(bench.graph.groups)
     assert [task for shard in plan.shards for task in shard] == [t for g in plan.groups.values() for t in g.tasks]
     for number, shard in enumerate(plan.shards):
-        assert all(task.shard == number for task in shard)
+        assert all(plan.shard_of[task.name] == number for task in shard)
     for names in zip(*((task.label, task.job) for group in plan.groups.values() for task in group.tasks), strict=True):
         assert len(set(names)) == len(names) and all(len(name) <= 63 for name in names)
     for group in plan.groups.values():
