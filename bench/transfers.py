@@ -30,7 +30,8 @@ SETS = {"small": (10_000, 4 * 1024), "large": (4, 1 << 30)}
 
 
 def main(rounds: int, scale: float) -> None:
-    with tempfile.TemporaryDirectory(dir=Path(__file__).parents[1] / "build") as name, _server(Path(name)) as endpoint:
+    room = os.environ.get("TMPDIR", Path(__file__).parents[1] / "build")
+    with tempfile.TemporaryDirectory(dir=room) as name, _server(Path(name)) as endpoint:
         folder = Path(name)
         figures: dict[tuple[str, str, str], list[float]] = {}
         for kind, (count, size) in SETS.items():
