@@ -46,8 +46,8 @@ def main(rounds: int, scale: float) -> None:
                         seconds = _timed(command, endpoint, folder)
                         figures.setdefault((kind, way, peer), []).append(seconds)
                         sys.stderr.write(f"{kind} {way} {peer}: {seconds:.1f}\n")
-                    shutil.rmtree(folder / "store")  # or each round would take the room of three more copies
-                    (folder / "store" / "bench").mkdir(parents=True)
+                    for kept in (folder / "store" / "bench").iterdir():  # or each round took room for three more copies
+                        shutil.rmtree(kept)
         sys.stdout.write("| files | way | by | seconds |\n|---|---|---|---|\n")
         for (kind, way, peer), values in sorted(figures.items()):
             sys.stdout.write(f"| {kind} | {way} | {peer} | {median(values):.1f} |\n")

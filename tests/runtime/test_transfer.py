@@ -251,14 +251,14 @@ async def test_a_download_goes_on_after_a_restart(s3: S3, proxy: Proxy, tmp_path
     for name, items in (("known", known), ("listed", {item.path: item for item in await wanted(s3.store())})):
         target = tmp_path / name
         await get(s3.store(), [items["one"]], target)
-        # Of the other one two ranges were written when the earlier life ended.
+        # Of the other one a range and a bit were written when the earlier life ended.
         (target / items["two"].partial).write_bytes((folder / "two").read_bytes()[: 9 * MIB])
         (target / ".osmo-partial-of-another-object").write_text("")
         proxy.requests.clear()
         await get(s3.store(port=proxy.port), list(items.values()), target)
         assert contents(target) == contents(folder)
         assert len(list(target.iterdir())) == 2
-        assert [request.path for request in proxy.requests] == [f"/{s3.bucket}/base/two"] * 3
+        assert [request.path for request in proxy.requests] == [f"/{s3.bucket}/base/two"] * 2
 
 
 @asynchronous

@@ -51,9 +51,14 @@ def directory(base: int | str, path: str = "", *, make: int | None = None) -> It
 
 
 def _enter(parent: int, name: str, make: int | None) -> int:
-    is_new = make is not None and _make(parent, name)
+    try:
+        return os.open(name, _DIRECTORY, dir_fd=parent)
+    except FileNotFoundError:
+        if make is None:
+            raise
+    is_new = _make(parent, name)
     descriptor = os.open(name, _DIRECTORY, dir_fd=parent)
-    if make is not None and is_new:
+    if is_new:
         os.fchmod(descriptor, make)  # whatever the umask is
     return descriptor
 

@@ -19,8 +19,9 @@ from osmo_ctrl.transfer.progress import Progress
 from osmo_ctrl.transfer.threads import to_the_end, undoing
 from osmo_ctrl.transfer.transfers import FileFault, Limits, each
 
-_RANGE: Final = 4 * MIB
-_HELD: Final = 6 * MIB  # by a range on its way: it comes in pieces, which are then put together
+_RANGE: Final = 8 * MIB
+_HELD: Final = 12 * MIB  # by a range on its way: it comes in pieces, which are then put together
+_AT_ONCE: Final = MIB // 4  # is written sooner than a thread is found for it
 _AHEAD: Final = 8  # ranges of one object that are on their way
 _PARTIAL: Final = ".osmo-partial-"
 DIRECTORY_MODE: Final = 0o2775
@@ -90,7 +91,10 @@ async def _download_small(store: Store, item: Wanted, target: int) -> None:
             raise
         await to_the_end(make_directory, target, item.path)
     else:
-        await to_the_end(_put, item, target, content)
+        if item.size <= _AT_ONCE:
+            _put(item, target, content)
+        else:
+            await to_the_end(_put, item, target, content)
 
 
 def make_directory(target: int, path: str) -> None:
@@ -119,11 +123,12 @@ def _put(item: Wanted, target: int, content: Buffer) -> None:
         raise FileFault(f"{len(content)} bytes came instead of {item.size}")
     if item.sha256 and hashlib.sha256(content).hexdigest() != item.sha256:
         raise FileFault("its content is not what was stored: the digest differs")
-    descriptor = beneath.create(target, item.partial, FILE_MODE)
+    partial = item.partial
+    descriptor = beneath.create(target, partial, FILE_MODE)
     try:
         _write(descriptor, content, 0)
         os.ftruncate(descriptor, item.size)
-        _finish(item, target, descriptor)
+        _finish(item, partial, target, descriptor)
     finally:
         os.close(descriptor)
 
@@ -137,7 +142,7 @@ async def _download_large(store: Store, item: Wanted, target: int, progress: Pro
         progress.advance(begun)
         await _Ranges(store, item, descriptor, digest, progress, limits).fetch(begun)
         if not item.sha256 or digest.hexdigest() == item.sha256:
-            await to_the_end(_finish, item, target, descriptor)
+            await to_the_end(_finish, item, item.partial, target, descriptor)
             return True
         os.unlink(item.partial, dir_fd=target)
         if not begun:
@@ -213,11 +218,11 @@ class _Ranges:
             self._memory.give(_HELD)
 
 
-def _finish(item: Wanted, target: int, descriptor: int) -> None:
+def _finish(item: Wanted, partial: str, target: int, descriptor: int) -> None:
     os.fchmod(descriptor, FILE_MODE | (_EXECUTABLE if item.executable else 0))
     if item.modified is not None:
         os.utime(descriptor, ns=(_nanoseconds(item.modified),) * 2)
-    beneath.move(target, item.partial, item.path, DIRECTORY_MODE)
+    beneath.move(target, partial, item.path, DIRECTORY_MODE)
 
 
 def _clean(target: int) -> None:
