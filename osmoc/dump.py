@@ -29,6 +29,8 @@ def _plain(value: Any) -> Any:
             return f"{len(value)} bytes"
         case Mapping():
             return {str(key): _plain(item) for key, item in value.items()}
+        case tuple() if hasattr(value, "_fields"):
+            return _filled({name: _plain(getattr(value, name)) for name in value._fields})
         case tuple() | list():
             return [_plain(item) for item in value]
         case _ if is_dataclass(value):

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from hashlib import sha256
+from typing import NamedTuple
 
 from osmoc.spec import Resource
 from osmoc.values import ExitRange
@@ -25,8 +26,7 @@ class Via(Enum):
     DATASET = "dataset"
 
 
-@dataclass(frozen=True, slots=True)
-class Dataset:
+class Dataset(NamedTuple):
     """A dataset; without a bucket it is in the default one."""
 
     name: str
@@ -93,8 +93,7 @@ Read = TaskRead | UrlRead | DatasetRead
 Write = UrlWrite | DatasetWrite | DatasetUpdate
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(NamedTuple):
     """A file for the user's container: text, whose tokens will be replaced, or bytes."""
 
     path: str
@@ -106,23 +105,20 @@ class File:
         return sha256(self.content.encode() if isinstance(self.content, str) else self.content).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class Checkpoint:
+class Checkpoint(NamedTuple):
     path: str
     url: str
     frequency: float
     regex: str
 
 
-@dataclass(frozen=True, slots=True)
-class CredentialVariable:
+class CredentialVariable(NamedTuple):
     name: str
     credential: str
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class CredentialDirectory:
+class CredentialDirectory(NamedTuple):
     directory: str
     credential: str
 
@@ -133,8 +129,7 @@ class Kpi:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(NamedTuple):
     """A directory of the node, seen by the user's container."""
 
     host: str

@@ -7,7 +7,7 @@ as free text, so it may stand in a Workflow, whose text Argo substitutes.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from osmoc import document, graph
 from osmoc.profile import Profile
@@ -16,8 +16,7 @@ from osmoc.yamltree import Path
 Target = Literal["argo", "jobs", "local"]
 
 
-@dataclass(frozen=True, slots=True)
-class TopologyTerm:
+class TopologyTerm(NamedTuple):
     """Tasks of one `group` are placed within one domain of the node label `label`."""
 
     label: str
@@ -25,21 +24,18 @@ class TopologyTerm:
     required: bool
 
 
-@dataclass(frozen=True, slots=True)
-class SecretVariable:
+class SecretVariable(NamedTuple):
     name: str
     secret: str
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class SecretDirectory:
+class SecretDirectory(NamedTuple):
     directory: str
     secret: str
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(NamedTuple):
     """When the envelope runs a task again: always on the sentinel, and on failures that only the cluster sees."""
 
     limit: int
@@ -57,8 +53,7 @@ class Mark(Enum):
     CONTAINER = "osmoc..user..container"
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(NamedTuple):
     """Where a pod may run, and how much of a node it takes.
 
     `pod_patch` is the merged and rendered pod template of the profile as JSON, empty if there is none; in it the
@@ -78,9 +73,8 @@ class Placement:
     pod_patch: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
-    """All that decides the form of a task's pod."""
+class Shape(NamedTuple):
+    """All that decides the form of a task's pod. What it holds are tuples too: they are compared and hashed a lot."""
 
     image: str
     placement: Placement

@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import Enum
-from typing import Final
+from typing import Final, NamedTuple
 
 OUTPUT_DIRECTORY: Final = "/osmo/data/output"
 INPUT_DIRECTORY: Final = "/osmo/data/input"
@@ -21,8 +20,7 @@ class TokenKind(Enum):
 _KINDS: Final = {kind.value: kind for kind in TokenKind}
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """One token as it stands in a text. `argument` is exact: `{{input: 0}}` has the argument ` 0`."""
 
     kind: TokenKind

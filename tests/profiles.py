@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 
 from osmoc import compile_workflow
@@ -66,7 +65,7 @@ def placement(result: Result, task: str = "train") -> Placement:
     """Without the pod template."""
     assert result.plan is not None, told(result.findings)
     tasks = [one for group in result.plan.groups.values() for one in group.tasks if one.name == task]
-    return replace(tasks[0].shape.placement, pod_patch="")
+    return tasks[0].shape.placement._replace(pod_patch="")
 
 
 def pod(profile_text: str, workflow_text: str, task: str = "train", **options: Any) -> dict[str, Any]:

@@ -7,9 +7,8 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from osmoc.emit.manifests import Manifest, Manifests
 from osmoc.emit.objects import (
@@ -65,8 +64,7 @@ _TEMPLATE_FIELDS: Final = (
 _WORKFLOW_FIELDS: Final = ("serviceAccountName", "automountServiceAccountToken", "restartPolicy", "containers")
 
 
-@dataclass(frozen=True, slots=True)
-class _Leaf:
+class _Leaf(NamedTuple):
     """A leaf template; `names_group` if the name of the group does not follow from that of the task."""
 
     shape: Shape

@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from osmoc import codes, urls
 from osmoc.diagnostics import Diagnostics, advice, did_you_mean, listed
@@ -19,8 +18,7 @@ _HALF: Final = re.compile(r"\{\{ *(input|host):")
 _Fault = tuple[codes.Code, str, Callable[[], str]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Reach:
+class _Reach(NamedTuple):
     """What the tokens of a task can name."""
 
     task: Task

@@ -7,7 +7,7 @@ with a resource is said once, however many tasks use it; a resource that none us
 import json
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from osmoc import codes, pod_templates
@@ -99,10 +99,8 @@ class _Placer:
         variables = variables_of(resource, amounts, defaults)
         variables |= {"WF_POOL": cluster.pool_name, "WF_PLATFORM": name, "WF_PRIORITY": cluster.priority or "NORMAL"}
         variables |= {"WF_LEAD_CONTAINER": "true"} if task.is_lead else {}
-        placement = replace(
-            self._hardware(resource, amounts, platform, name),
-            topology=self._topology(resource, path),
-        )
+        hardware = self._hardware(resource, amounts, platform, name)
+        placement = hardware._replace(topology=self._topology(resource, path))
         if cluster.is_open and name:
             self._require("nodes", f"osmo.platform={name}", f"platform `{name}`", (*path, "platform"))
         if not cluster.is_open:
@@ -110,10 +108,10 @@ class _Placer:
         template = self._template(platform, variables, path)
         excluding = pod_templates.keep_off(template, resource.nodes_excluded) if resource.nodes_excluded else None
         if excluding:
-            template, placement = excluding, replace(placement, excluded_nodes=())
+            template, placement = excluding, placement._replace(excluded_nodes=())
         mounts = pod_templates.mounts_of(template, Mark.CONTAINER.value)
         patch = pod_templates.as_json(template) if template else ""
-        return _Spot(replace(placement, pod_patch=patch), platform, mounts)
+        return _Spot(placement._replace(pod_patch=patch), platform, mounts)
 
     def platform(self, resource: Resource, path: Path, task: str) -> Platform | None:
         """The platform of a resource; None, reported, if the pool does not have it. `task` is empty if none uses it."""

@@ -282,6 +282,11 @@ def plain(value: Any) -> Any:
             }
         case Mapping():
             return {key: plain(item) for key, item in value.items()}
+        case tuple() if hasattr(value, "_fields"):
+            usual = value._field_defaults
+            return {
+                name: plain(item) for name, item in value._asdict().items() if name not in usual or item != usual[name]
+            }
         case tuple() | list():
             return [plain(item) for item in value]
         case _ if is_dataclass(value):
