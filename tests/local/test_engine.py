@@ -112,7 +112,7 @@ def test_limits_are_those_of_the_task_and_no_more_than_there_is(tmp_path: Path) 
 
 
 def limited(here: Room, **amounts: Any) -> Room:
-    shape = replace(here.task.shape, placement=replace(here.task.shape.placement, **amounts))
+    shape = here.task.shape._replace(placement=here.task.shape.placement._replace(**amounts))
     return replace(here, task=replace(here.task, shape=shape))
 
 

@@ -264,7 +264,7 @@ def test_download_and_upload_cannot_be_seen(wire: Wire, cloud: Site, make: Make)
 def test_a_transfer_that_stalls_hangs(wire: Wire, cloud: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is given up after a time without a byte, and begun again."""
     known = storage_places._client
-    monkeypatch.setattr(storage_places, "_client", lambda endpoint: {**known(endpoint), "read_timeout": "500ms"})
+    monkeypatch.setattr(storage_places, "_client", lambda *given: {**known(*given), "read_timeout": "500ms"})
 
     async def read(store: Store) -> bytes:
         return await store.read("a")
