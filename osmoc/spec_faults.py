@@ -187,7 +187,9 @@ def _is_misspelt(path: Path, holder: Any) -> bool:
         return False
     allowed = sorted(field.alias or name for name, field in _part(path[:-1], holder)[1].model_fields.items())
     unknown = [key for key in holder if isinstance(key, str) and key not in allowed]
-    return any(f"`{path[-1]}`" in did_you_mean(key, allowed) for key in unknown)
+    name = str(path[-1])
+    near = (key for key in unknown if did_you_mean(key, [name]))  # only these can be nearest to it
+    return any(f"`{name}`" in did_you_mean(key, allowed) for key in near)
 
 
 def _wrong_kind(path: Path, value: Any, tree: Tree, found: Diagnostics) -> None:

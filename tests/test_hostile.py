@@ -23,8 +23,7 @@ from osmoc.pipeline import Options, Result, compile_workflow
 from osmoc.report.text import to_text
 
 _HOSTILE_SECONDS: Final = 2.0
-# A machine with busy neighbours takes three times as long as it could; what grows with the square takes minutes.
-_LARGE_SECONDS: Final = 15.0
+_LARGE_SECONDS: Final = 5.0
 _NO_ROOM: Final = frozenset({"E605", "E801"})
 
 Target = Literal["argo", "jobs"]
