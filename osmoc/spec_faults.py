@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -64,6 +65,9 @@ _KINDS: Final[Mapping[tuple[str, str], type[BaseModel]]] = {
     ("outputs", "dataset"): spec.DatasetOutput,
     ("outputs", "update_dataset"): spec.UpdateDatasetOutput,
 }
+
+# Of the unknown keys of a mapping no more are reported.
+_MOST_UNKNOWN: Final = 1000
 
 _LIST, _MAPPING = "a list", "a mapping"
 _CODES: Final = {"extra_forbidden": codes.UNKNOWN_KEY.id, "missing": codes.MISSING_KEY.id}
@@ -186,7 +190,7 @@ def _is_misspelt(path: Path, holder: Any) -> bool:
     if not isinstance(holder, dict):
         return False
     allowed = sorted(field.alias or name for name, field in _part(path[:-1], holder)[1].model_fields.items())
-    unknown = [key for key in holder if isinstance(key, str) and key not in allowed]
+    unknown = islice((key for key in holder if isinstance(key, str) and key not in allowed), _MOST_UNKNOWN)
     name = str(path[-1])
     near = (key for key in unknown if did_you_mean(key, [name]))  # only these can be nearest to it
     return any(f"`{name}`" in did_you_mean(key, allowed) for key in near)

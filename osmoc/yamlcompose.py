@@ -24,12 +24,12 @@ STRING: Final = TAG + "str"
 _MOST_FOR_PYYAML: Final = 1 << 18
 _DISPUTED: Final = re.compile(r"[\t?]")
 _OTHER_BREAK: Final = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
-# The tags that a node of each kind may have; `!` asks for nothing in particular.
+# The tags that a node of each kind may be given; `!` asks for nothing in particular.
 _SCALAR_TAGS: Final = ("str", "int", "float", "bool", "null", "binary", "timestamp")
 _TAGS: Final = {
-    Kind.SCALAR: frozenset({"", "!", *(TAG + name for name in _SCALAR_TAGS)}),
-    Kind.SEQUENCE: frozenset({"", "!", TAG + "seq"}),
-    Kind.MAPPING: frozenset({"", "!", TAG + "map"}),
+    Kind.SCALAR: frozenset({"!", *(TAG + name for name in _SCALAR_TAGS)}),
+    Kind.SEQUENCE: frozenset({"!", TAG + "seq"}),
+    Kind.MAPPING: frozenset({"!", TAG + "map"}),
 }
 
 
@@ -86,8 +86,9 @@ class _Composer:
         self._keys: list[Node | None] = []
 
     def compose(self, events: Iterator[Any]) -> Node | None:
+        scalar = yaml.ScalarEvent
         for event in events:
-            if isinstance(event, yaml.ScalarEvent):
+            if type(event) is scalar:  # most are
                 self._add(self._scalar(event), event.anchor)
             elif isinstance(event, yaml.AliasEvent):
                 self._alias(event)
@@ -102,14 +103,15 @@ class _Composer:
     def _add(self, node: Node, anchor: str | None) -> None:
         if anchor:
             self._anchors[anchor] = node
-        if not self._stack:
+        parent = self._stack[-1] if self._stack else None
+        if parent is None:
             self._root = node
-        elif self._stack[-1].kind is Kind.SEQUENCE:
-            self._stack[-1].value.append(node)
+        elif parent.kind is Kind.SEQUENCE:
+            parent.value.append(node)
         elif self._key is None:
             self._key = node
         else:
-            self._stack[-1].value.append((self._key, node))
+            parent.value.append((self._key, node))
             self._key = None
 
     def _alias(self, event: Any) -> None:
@@ -122,7 +124,8 @@ class _Composer:
             raise _fault(f"nested more than {MAX_DEPTH} deep", event)
         kind = Kind.MAPPING if isinstance(event, yaml.MappingStartEvent) else Kind.SEQUENCE
         node = Node(kind, [], event.tag or "", event)
-        self._check_tag(node, node.tag)
+        if event.tag:
+            self._check_tag(node)
         self._add(node, event.anchor)
         self._stack.append(node)
         self._keys.append(self._key)
@@ -136,12 +139,14 @@ class _Composer:
     def _scalar(self, event: Any) -> Node:
         tag = event.tag or (resolve(event.value) if event.implicit[0] else STRING)
         node = Node(Kind.SCALAR, event.value, tag, event)
-        self._check_tag(node, event.tag or "")
+        if event.tag:
+            self._check_tag(node)
         if "\0" in node.value:
             self._found.report(codes.CONTROL_CHARACTER, node.span, "a NUL character, which no program can be given")
         return node
 
-    def _check_tag(self, node: Node, tag: str) -> None:
+    def _check_tag(self, node: Node) -> None:
+        tag = node.tag
         if tag in _TAGS[node.kind]:
             return
         is_known = any(tag in tags for tags in _TAGS.values())
