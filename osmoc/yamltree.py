@@ -51,6 +51,11 @@ class Tree:
     def _lines(self) -> Sequence[str]:
         return self._text.split("\n")
 
+    def heading(self) -> Span:
+        """The key `workflow`, which starts a line: for a finding about a file too large to make nodes of it for that."""
+        line = next((n for n, text in enumerate(self._lines) if text.startswith("workflow")), 0)
+        return Span(line + 1, 1, len("workflow") + 1)
+
     def span(self, path: Path) -> Span:
         """What to underline for `path`: a scalar, or the key of a collection, whose end marks run past it."""
         node, key = self._walk(path)

@@ -25,7 +25,7 @@ def check_groups(written: Written, found: Diagnostics) -> None:
     count = sum(1 for _ in workflow.walk())
     if count > _MOST_TASKS:
         message = f"a workflow of {count} tasks; no target takes more than {_MOST_TASKS}"
-        found.report(codes.TARGET_SIZE, tree.key(("workflow",)), message, help="split the workflow")
+        found.report(codes.TARGET_SIZE, tree.heading(), message, help="split the workflow")
     for n, task in enumerate(workflow.tasks):
         if "lead" in task.model_fields_set and not task.lead:
             _report_alone(("workflow", "tasks", n, "lead"), "a task of `tasks` always leads", tree, found)
