@@ -52,7 +52,7 @@ class Tree:
         return self._text.split("\n")
 
     def heading(self) -> Span:
-        """The key `workflow`, which starts a line: for a finding about a file too large to make nodes of it for that."""
+        """The key `workflow`, which starts a line: for findings about files too large to make nodes for one place."""
         line = next((n for n, text in enumerate(self._lines) if text.startswith("workflow")), 0)
         return Span(line + 1, 1, len("workflow") + 1)
 
