@@ -13,7 +13,7 @@ from osmoc.source import Place, Source, Span, line_of
 __all__ = ["Code", "Diagnostic", "Diagnostics", "Severity", "advice", "did_you_mean", "listed"]
 
 # Of findings of one code so many are kept, and fewer where lines are long: one for each thousand characters counts.
-_MOST: Final = 1000
+MOST_OF_A_CODE: Final = 1000
 _LONG_LINE: Final = 1000
 
 # A message, a help or a note is cut here: a name in it can be as long as the file.
@@ -85,7 +85,7 @@ class Diagnostics:
 
         For those to ask who would take long to find its place, or the name that was meant.
         """
-        if self._room.get(code.id, _MOST) > 0:
+        if self._room.get(code.id, MOST_OF_A_CODE) > 0:
             return False
         self._left_out[code.id] += 1
         return True
@@ -102,7 +102,9 @@ class Diagnostics:
         key = (code.id, place.line if place else 0, place.start if place else 0, message)
         if key in self._found or self.leaves_out(code):
             return
-        self._room[code.id] = self._room.get(code.id, _MOST) - 1 - (len(place.text) // _LONG_LINE if place else 0)
+        self._room[code.id] = (
+            self._room.get(code.id, MOST_OF_A_CODE) - 1 - (len(place.text) // _LONG_LINE if place else 0)
+        )
         self._failed = self._failed or severity is Severity.ERROR
         few = tuple(redacted_message(_cut(note)) for note in notes[:_MOST_NOTES])
         if len(notes) > _MOST_NOTES:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from osmoc import codes, spec
-from osmoc.diagnostics import Diagnostics, advice, did_you_mean, listed
+from osmoc.diagnostics import MOST_OF_A_CODE, Diagnostics, advice, did_you_mean, listed
 from osmoc.yamltree import Path, Scalar, Tree
 
 _HARDWARE: Final = "hardware is a key of `resources.<name>`; the task names that entry with `resource`"
@@ -65,9 +65,6 @@ _KINDS: Final[Mapping[tuple[str, str], type[BaseModel]]] = {
     ("outputs", "dataset"): spec.DatasetOutput,
     ("outputs", "update_dataset"): spec.UpdateDatasetOutput,
 }
-
-# Of the unknown keys of a mapping no more are reported.
-_MOST_UNKNOWN: Final = 1000
 
 _LIST, _MAPPING = "a list", "a mapping"
 _CODES: Final = {"extra_forbidden": codes.UNKNOWN_KEY.id, "missing": codes.MISSING_KEY.id}
@@ -190,7 +187,8 @@ def _is_misspelt(path: Path, holder: Any) -> bool:
     if not isinstance(holder, dict):
         return False
     allowed = sorted(field.alias or name for name, field in _part(path[:-1], holder)[1].model_fields.items())
-    unknown = islice((key for key in holder if isinstance(key, str) and key not in allowed), _MOST_UNKNOWN)
+    # Those after them are not reported.
+    unknown = islice((key for key in holder if isinstance(key, str) and key not in allowed), MOST_OF_A_CODE)
     name = str(path[-1])
     near = (key for key in unknown if did_you_mean(key, [name]))  # only these can be nearest to it
     return any(f"`{name}`" in did_you_mean(key, allowed) for key in near)

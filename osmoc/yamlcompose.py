@@ -86,9 +86,8 @@ class _Composer:
         self._keys: list[Node | None] = []
 
     def compose(self, events: Iterator[Any]) -> Node | None:
-        scalar = yaml.ScalarEvent
         for event in events:
-            if type(event) is scalar:  # most are
+            if isinstance(event, yaml.ScalarEvent):
                 self._add(self._scalar(event), event.anchor)
             elif isinstance(event, yaml.AliasEvent):
                 self._alias(event)
